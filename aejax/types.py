@@ -1,0 +1,113 @@
+"""The vocabulary of the library: what an autoencoder is, and what its parts look like to each other."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from jaxtyping import Array, Float
+
+Key = Array                      # a typed key, jax.random.key(seed)
+Params = Any                     # a pytree of arrays
+Batch = Any                      # an array, or a pytree of arrays, with one leading axis of examples
+Metrics = dict[str, Array]       # scalars by name
+Range = tuple[float, float]      # lowest and highest value of a datum
+Scalar = float | int | Array     # a number that may be traced
+
+
+class Autoencoder(NamedTuple):
+    """Four pure functions and the range of the data; nothing downstream knows more than this.
+
+    A method that `autoencoder.autoencoder` cannot express fills the fields by hand, and training and applications
+    still work.
+
+    Attributes:
+      init: (key, x) -> params. Checks a concrete `x`: shape, range, finite values.
+      encode: (params, x) -> code, (B, *shape) -> (B, code_dim).
+      decode: (params, code) -> reconstruction, (B, code_dim) -> (B, *shape), inside `range`.
+      loss: (params, key, x) -> (scalar, metrics); metrics hold at least "loss", "reconstruction" and "penalty".
+      range: lowest and highest value of data and reconstruction; None: any finite float.
+      reconstruct: (params, x) -> x̂ where that is not decode(encode(x)), as with skip connections; else None.
+      posterior: (params, x) -> mean and log-variance of q(z|x); None where there is no posterior.
+      log_likelihood: (params, key, x) -> (B,), in nats; None where there is no likelihood.
+    """
+
+    init: Callable[[Key, Batch], Params]
+    encode: Callable[[Params, Batch], Array]
+    decode: Callable[[Params, Array], Array]
+    loss: Callable[[Params, Key, Batch], tuple[Array, Metrics]]
+    range: Range | None
+    reconstruct: Callable[[Params, Batch], Array] | None = None
+    posterior: Callable[..., Any] | None = None
+    log_likelihood: Callable[..., Array] | None = None
+
+
+class Network(Protocol):
+    """A flax.linen module with the methods `encode` and `decode`; `decode` ends before the output activation.
+
+    Two optional attributes are understood: `shape`, that of one datum, which decoded images get back, and
+    `flat=True`, which asks for (B, n) arrays in `encode` and promises them from `decode`.
+    """
+
+    def encode(self, x: Array) -> Array: ...
+    def decode(self, code: Array) -> Array: ...
+
+
+class Corruption(Protocol):
+    """p(x̃|x) on the [0, 1] scale: (key, x) -> x̃ of the same shape; x̃ may leave the range.
+
+    `elementwise = True` on the function promises that the image's shape does not matter, so that a flat network need
+    not restore it.
+    """
+
+    def __call__(self, key: Key, x: Array) -> Array: ...
+
+
+class Penalty(Protocol):
+    """Ω: one number per example, (B,), or a scalar where it is about the whole batch.
+
+    It sees the network and its parameters, so that a network may offer a cheaper exact form of its own Jacobian norm;
+    `x` is what the encoder saw (after corruption), `code` what it answered.
+    """
+
+    def __call__(self, network: Network, params: Params, key: Key, x: Array, code: Array) -> Array: ...
+
+
+class ReconstructionLoss(NamedTuple):
+    """ℓ(x, x̂) with the activation and the range that belong to it, so that they meet in no other place.
+
+    Attributes:
+      per_example: (output, x) -> (B,), from the decoder's output before the activation.
+      activation: output -> x̂.
+      range: of x and x̂; None: any finite float, and uint8 is refused.
+    """
+
+    per_example: Callable[[Array, Array], Float[Array, " batch"]]
+    activation: Callable[[Array], Array]
+    range: Range | None
+
+
+class Bottleneck(NamedTuple):
+    """What lies between encoder and decoder.
+
+    Attributes:
+      code: h -> code, without randomness: what `encode` returns.
+      sample: (key, h) -> (code, cost): what the decoder is trained on, and what it costs, (B,), 0 for a point.
+    """
+
+    code: Callable[[Array], Array]
+    sample: Callable[[Key, Array], tuple[Array, Array]]
+
+
+class Callback:
+    """What watches a training run: loggers, trackers, checkpoints. Override what you need.
+
+    `state` is only valid during the call: its buffers are donated to the next epoch. Copy what you keep.
+    """
+
+    def on_train_begin(self, info: Mapping[str, Any]) -> None:
+        """Called once; `info` has epochs, batch_size, steps_per_epoch, examples, left_out, parameters, device."""
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float], state: Any) -> bool | None:
+        """Called after each epoch (from 0) with its metrics as floats. Return True to stop training."""
+
+    def on_train_end(self, history: Mapping[str, list[float]]) -> None:
+        """Called once at the end, also after an early stop or a non-finite loss."""
