@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from aejax.types import InputError
+
 MAX_PIXELS = 100_000_000   # one picture; larger ones are refused, not decompressed
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-
-
-class InputError(ValueError):
-    """Bad input or flags: one line that says what is wrong, where, and what to do. The command line exits with 2."""
+__all__ = ["MAX_PIXELS", "PICTURE_SUFFIXES", "InputError", "atomic", "read_picture", "resize", "write_picture"]
 
 
 @contextlib.contextmanager

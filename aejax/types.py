@@ -13,6 +13,13 @@ Range = tuple[float, float]      # lowest and highest value of a datum
 Scalar = float | int | Array     # a number that may be traced
 
 
+class InputError(ValueError):
+    """Bad input, arguments or flags: one line that says what is wrong, where, and what to do.
+
+    The command line prints it and exits with 2; any other exception is a defect and keeps its traceback.
+    """
+
+
 class Autoencoder(NamedTuple):
     """Four pure functions and the range of the data; nothing downstream knows more than this.
 

@@ -1,0 +1,7 @@
+"""Training: a whole epoch is one compiled program."""
+
+from aejax.train.evaluation import evaluate
+from aejax.train.fit import NonFiniteLossError, fit
+from aejax.train.step import TrainState, init_state
+
+__all__ = ["NonFiniteLossError", "TrainState", "evaluate", "fit", "init_state"]

@@ -1,0 +1,86 @@
+"""One training step, and a segment of an epoch as one loop on the device."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array
+
+from aejax.types import Autoencoder, Batch, Key, Metrics, Params, Scalar
+
+
+@functools.partial(jax.tree_util.register_dataclass, data_fields=["params", "optimizer_state", "step"], meta_fields=[])
+@dataclasses.dataclass(frozen=True)
+class TrainState:
+    """What training changes: parameters, the optimiser's state, and the number of steps taken."""
+
+    params: Params
+    optimizer_state: optax.OptState
+    step: Array
+
+
+def init_state(ae: Autoencoder, optimizer: optax.GradientTransformation, key: Key, x: Batch) -> TrainState:
+    """The state before the first step; `x` is a batch, or one example with its leading axis."""
+    params = ae.init(key, x)
+    return TrainState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
+
+
+def train_step(ae: Autoencoder, optimizer: optax.GradientTransformation, state: TrainState, key: Key, batch: Batch,
+               ) -> tuple[TrainState, Metrics, Array]:
+    """One gradient step. Where loss or gradient is not finite the state stays, and the last value is False."""
+    (loss, metrics), gradient = jax.value_and_grad(ae.loss, has_aux=True)(state.params, key, batch)
+    finite = jnp.isfinite(loss)
+    for leaf in jax.tree.leaves(gradient):
+        finite &= jnp.isfinite(jnp.sum(leaf))
+    updates, optimizer_state = optimizer.update(gradient, state.optimizer_state, state.params)
+    new = TrainState(optax.apply_updates(state.params, updates), optimizer_state, state.step + 1)
+    return jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, state), metrics, finite
+
+
+def count(x: Batch) -> int:
+    """Number of examples: the length of the leading axis that all leaves share."""
+    return jax.tree.leaves(x)[0].shape[0]
+
+
+def batch_at(x: Batch, order: Array, step: Scalar, batch_size: int) -> Batch:
+    """Batch number `step` of an epoch that visits the examples in `order`."""
+    rows = jax.lax.dynamic_slice_in_dim(order, step * batch_size, batch_size)
+    return jax.tree.map(lambda leaf: leaf.at[rows].get(mode="promise_in_bounds"), x)
+
+
+def epoch_order(shuffle_key: Key, epoch: Scalar, examples: int) -> Array:
+    """The order of an epoch, a pure function of the key and the epoch, so that a resumed run is the same run."""
+    return jax.random.permutation(jax.random.fold_in(shuffle_key, epoch), examples)
+
+
+def step_key(noise_key: Key, epoch: Scalar, step: Scalar) -> Key:
+    """The key of step `step` of epoch `epoch`."""
+    return jax.random.fold_in(jax.random.fold_in(noise_key, epoch), step)
+
+
+@functools.partial(jax.jit, static_argnames=("ae", "optimizer", "batch_size"), donate_argnames="state")
+def run_segment(state: TrainState, x: Batch, noise_key: Key, shuffle_key: Key, epoch: Scalar, start: Scalar,
+                stop: Scalar, *, ae: Autoencoder, optimizer: optax.GradientTransformation, batch_size: int,
+                ) -> tuple[TrainState, Metrics, Array]:
+    """Steps start…stop−1 of an epoch in one loop on the device; ends early at the first non-finite loss or gradient.
+
+    `epoch`, `start` and `stop` are traced: every segment of every epoch is the same program.
+
+    Returns:
+      The state, the sum of the metrics over the steps, and the step that ended it (`stop` where all were finite).
+    """
+    order = epoch_order(shuffle_key, epoch, count(x))
+
+    def advance(carry):
+        step, state, sums, _ = carry
+        batch = batch_at(x, order, step, batch_size)
+        state, metrics, finite = train_step(ae, optimizer, state, step_key(noise_key, epoch, step), batch)
+        return step + finite, state, jax.tree.map(jnp.add, sums, metrics), finite
+
+    shapes = jax.eval_shape(ae.loss, state.params, noise_key, batch_at(x, order, 0, batch_size))[1]
+    zeros = jax.tree.map(lambda metric: jnp.zeros(metric.shape, metric.dtype), shapes)
+    step, state, sums, _ = jax.lax.while_loop(
+        lambda carry: (carry[0] < stop) & carry[3], advance, (jnp.asarray(start), state, zeros, jnp.asarray(True)))
+    return state, sums, step
