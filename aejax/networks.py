@@ -12,13 +12,27 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from aejax.types import InputError
+from aejax.types import InputError, Params, SplitEncoder
 
 ACTIVATIONS: dict[str, Callable] = {
     "tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid, "relu": jax.nn.relu, "elu": jax.nn.elu, "gelu": jax.nn.gelu,
     "silu": jax.nn.silu, "softplus": jax.nn.softplus, "identity": lambda x: x,
 }
 Activation = str | Callable
+
+KERNEL_INITS: dict[str, Callable] = {
+    "lecun_normal": nn.initializers.lecun_normal(),
+    "glorot_uniform": nn.initializers.glorot_uniform(),
+    "torch_linear": nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform"),   # U(±1/√fan_in)
+}
+
+
+def _lookup(name: str | Callable, known: dict[str, Callable], kind: str) -> Callable:
+    if callable(name):
+        return name
+    if name not in known:
+        raise InputError(f"unknown {kind} {name!r}: one of {', '.join(known)}, or a function")
+    return known[name]
 
 
 def activation_function(activation: Activation) -> Callable:
@@ -27,11 +41,7 @@ def activation_function(activation: Activation) -> Callable:
     >>> float(activation_function("relu")(-1.0))
     0.0
     """
-    if callable(activation):
-        return activation
-    if activation not in ACTIVATIONS:
-        raise InputError(f"unknown activation {activation!r}: one of {', '.join(ACTIVATIONS)}, or a function")
-    return ACTIVATIONS[activation]
+    return _lookup(activation, ACTIVATIONS, "activation")
 
 
 def _check_sizes(shape: Sequence[int], code_dim: int) -> None:
@@ -54,7 +64,7 @@ class Dense(nn.Module):
       activation: of hidden layers: a name of `ACTIVATIONS`, a function, or one of these for each width.
       code_activation: f of the code.
       tied: whether the decoder uses the encoder's transposed matrices.
-      kernel_init: initialiser of the matrices.
+      kernel_init: initialiser of the matrices: a name of `KERNEL_INITS` or a function; biases start at 0.
 
     >>> network = Dense(shape=(28, 28, 1), code_dim=30)
     >>> sum(p.size for p in jax.tree.leaves(network.init(jax.random.key(0), jnp.zeros((1, 784)))))
@@ -67,7 +77,7 @@ class Dense(nn.Module):
     activation: Activation | tuple[Activation, ...] = "tanh"
     code_activation: Activation = "tanh"
     tied: bool = False
-    kernel_init: Callable = nn.initializers.lecun_normal()
+    kernel_init: str | Callable = "lecun_normal"
 
     def __post_init__(self):
         _check_sizes(self.shape, self.code_dim)
@@ -77,6 +87,7 @@ class Dense(nn.Module):
         if len(self.hidden_activations) != len(self.widths):
             raise InputError(f"{len(self.hidden_activations)} activations for {len(self.widths)} hidden layers")
         activation_function(self.code_activation)
+        _lookup(self.kernel_init, KERNEL_INITS, "kernel_init")
 
     @property
     def flat(self) -> bool:
@@ -94,18 +105,29 @@ class Dense(nn.Module):
         sizes = (math.prod(self.shape), *self.widths, self.code_dim)
         pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
         zeros = nn.initializers.zeros_init()
-        self.encoder = [(self.param(f"encoder_kernel_{i}", self.kernel_init, pair),
+        kernel_init = _lookup(self.kernel_init, KERNEL_INITS, "kernel_init")
+        self.encoder = [(self.param(f"encoder_kernel_{i}", kernel_init, pair),
                          self.param(f"encoder_bias_{i}", zeros, pair[1:])) for i, pair in enumerate(pairs)]
         self.decoder = [(self.encoder[i][0].T if self.tied else
-                         self.param(f"decoder_kernel_{i}", self.kernel_init, pair[::-1]),
+                         self.param(f"decoder_kernel_{i}", kernel_init, pair[::-1]),
                          self.param(f"decoder_bias_{i}", zeros, pair[:1])) for i, pair in enumerate(pairs)][::-1]
 
     def encode(self, x: Float[Array, "batch n"]) -> Float[Array, "batch code"]:
         """f(W x + b), layer by layer."""
-        activations = (*self.hidden_activations, activation_function(self.code_activation))
-        for (kernel, bias), activation in zip(self.encoder, activations, strict=True):
-            x = activation(x @ kernel + bias[None])
-        return x
+        kernel, bias = self.encoder[0]
+        return self.encode_from(x @ kernel + bias[None])
+
+    def encode_from(self, a: Float[Array, "batch m"]) -> Float[Array, "batch code"]:
+        """The code from the first layer's pre-activation."""
+        *hidden, last = (*self.hidden_activations, activation_function(self.code_activation))
+        for (kernel, bias), activation in zip(self.encoder[1:], hidden, strict=True):
+            a = activation(a) @ kernel + bias[None]
+        return last(a)
+
+    def split_encoder(self, params: Params) -> SplitEncoder:
+        """The encoder as its first affine map and the rest; see `aejax.jacobian`."""
+        return SplitEncoder(params["encoder_kernel_0"], params["encoder_bias_0"],
+                            lambda a: self.apply({"params": params}, a, method="encode_from"), not self.widths)
 
     def decode(self, code: Float[Array, "batch code"]) -> Float[Array, "batch n"]:
         """The mirrored layers; the last one without activation."""

@@ -50,12 +50,34 @@ class Autoencoder(NamedTuple):
 class Network(Protocol):
     """A flax.linen module with the methods `encode` and `decode`; `decode` ends before the output activation.
 
-    Two optional attributes are understood: `shape`, that of one datum, which decoded images get back, and
-    `flat=True`, which asks for (B, n) arrays in `encode` and promises them from `decode`.
+    Three optional attributes are understood: `shape`, that of one datum, which decoded images get back; `flat=True`,
+    which asks for (B, n) arrays in `encode` and promises them from `decode`; and `split_encoder(params)`, a
+    `SplitEncoder`.
     """
 
     def encode(self, x: Array) -> Array: ...
     def decode(self, code: Array) -> Array: ...
+
+
+class SplitEncoder(NamedTuple):
+    """An encoder that begins with an affine map, x -> rest(x W + b): what exact cheap Jacobian norms need to know.
+
+    A network offers it by a method `split_encoder(params)`.
+
+    Attributes:
+      kernel: W, (n, m).
+      bias: b, (m,).
+      rest: (B, m) -> (B, d), from the first pre-activation to the code.
+      elementwise: whether `rest` maps each value by itself, so that its Jacobian is diagonal (and d = m).
+    """
+
+    kernel: Array
+    bias: Array
+    rest: Callable[[Array], Array]
+    elementwise: bool = False
+
+    def __call__(self, x: Array) -> Array:
+        return self.rest(x.reshape(x.shape[0], -1) @ self.kernel + self.bias)
 
 
 class Corruption(Protocol):

@@ -1,0 +1,127 @@
+"""`load`: one door to every source of data."""
+
+import dataclasses
+import difflib
+import logging
+import os
+from pathlib import Path
+
+import numpy as np
+
+from aejax.data import arrays, digits, pictures, places, prepared, published, tables
+from aejax.data.dataset import Dataset
+from aejax.files import InputError, resize
+
+log = logging.getLogger("aejax")
+
+NAMES = ("mnist_mini", *published.SHA256)
+ARRAY_SUFFIXES = (".npy", ".npz")
+TABLE_SUFFIXES = (".csv", ".parquet")
+Size = int | tuple[int, int] | list[int] | None
+
+
+def load(source: str | os.PathLike = "mnist_mini", *, data_dir: str | os.PathLike | None = None,
+         size: Size = None, label_column: str | None = None, seed: int = 0) -> Dataset:
+    """Loads a data set by its name or its path, whole, into memory.
+
+    Which source was used, and what was done to the data, is logged (logger "aejax") and stands in `source`
+    and `notes`; one source never silently stands in for another.
+
+    Args:
+      source: "mnist_mini" (comes with the library); "mnist" or "fashion_mnist"; the name of an image set that
+        tensorflow-datasets prepared as array_record ("cifar10", "name/config"); or a path: a folder of
+        pictures, .npy, .npz, .csv or .parquet. A name above wins over a file of that name: write ./mnist for
+        the latter.
+      data_dir: a folder with data, only read: IDX files as `<name>/` below it or directly in it, or prepared
+        sets.
+        None: `$AEJAX_DATA_DIR`.
+      size: resizes uint8 images to (H, W), an int to a square.
+      label_column: the column of a table that holds its labels.
+      seed: decides the 80/20 split where a source has no test part.
+    Returns:
+      A `Dataset`: uint8 images (N, H, W, C), float32 in [0, 1] or [-1, 1], or a standardised float32 table
+      (N, F).
+    Raises:
+      InputError: in one line what is wrong, where, and what to do.
+
+    >>> digits = load()
+    >>> digits.train.shape, digits.train.dtype, digits.test.shape
+    ((10000, 28, 28, 1), dtype('uint8'), (2000, 28, 28, 1))
+    """
+    size = parse_size(size)
+    dataset = _dispatch(os.fspath(source), data_dir, size, label_column, seed)
+    if label_column is not None and dataset.standardiser is None:
+        raise InputError(f"{source}: label column {label_column!r} given, but this is no table; leave it out")
+    if size is not None:
+        dataset = _resized(dataset, size, source)
+    log.info("data: %s; %d train, %d test, each %s", dataset.source, len(dataset.train), len(dataset.test),
+             "x".join(str(n) for n in dataset.shape))
+    for note in dataset.notes:
+        log.info("data: %s", note)
+    return dataset
+
+
+def parse_size(size: Size) -> tuple[int, int] | None:
+    """`size` as (H, W); an int means a square.
+
+    >>> parse_size(32)
+    (32, 32)
+    """
+    if size is None:
+        return None
+    pair = (size, size) if isinstance(size, int) else tuple(size)
+    if len(pair) != 2 or not all(isinstance(n, int) and 0 < n <= 2**14 for n in pair):
+        raise InputError(f"size {size}: must be one or two whole numbers from 1 to {2**14}, height before "
+                         "width")
+    return pair
+
+
+def _dispatch(source: str, data_dir, size, label_column, seed: int) -> Dataset:
+    if source == "mnist_mini":
+        return digits.load_digits()
+    if source in published.SHA256:
+        return published.load_published(source, data_dir)
+    path = Path(source).expanduser()
+    if path.is_dir():
+        if (path / "dataset_info.json").is_file():
+            return prepared.load_prepared(path, path.parent.name, size, seed)
+        return pictures.load_pictures(path, size=size, seed=seed)
+    if path.exists():
+        if path.suffix.lower() in ARRAY_SUFFIXES:
+            return arrays.load_arrays(path, seed=seed)
+        if path.suffix.lower() in TABLE_SUFFIXES:
+            return tables.load_table(path, label_column=label_column, seed=seed)
+        raise InputError(f"{source}: not a kind of data that can be loaded; use a folder of pictures, "
+                         f"{', '.join(ARRAY_SUFFIXES + TABLE_SUFFIXES[:1])} or {TABLE_SUFFIXES[-1]}")
+    folders = places.prepared_folders(data_dir)
+    if found := prepared.find(source, folders):
+        return prepared.load_prepared(found, source, size, seed)
+    if looks_like_path(source):
+        raise InputError(f"{source}: no such file or folder; check the path")
+    raise unknown(source, [*NAMES, *prepared.available(folders)])
+
+
+def looks_like_path(source: str) -> bool:
+    """Whether the user surely means a path and not a name."""
+    return (os.sep in source or "/" in source or source.startswith((".", "~"))
+            or Path(source).suffix.lower() in ARRAY_SUFFIXES + TABLE_SUFFIXES)
+
+
+def unknown(source: str, names: list[str]) -> InputError:
+    """The error for a name that nothing goes by, with the nearest one that something does."""
+    names = list(dict.fromkeys(names))
+    close = difflib.get_close_matches(source.lower(), names, 1)
+    hint = f"; did you mean {close[0]!r}?" if close else ";"
+    return InputError(f"unknown data set {source!r}{hint} known: {', '.join(names)}, or give a path")
+
+
+def _resized(dataset: Dataset, size: tuple[int, int], source) -> Dataset:
+    if len(dataset.shape) == 3 and dataset.shape[:2] == size:
+        return dataset
+    if len(dataset.shape) != 3 or dataset.train.dtype != np.uint8:
+        raise InputError(f"{source}: a size was given, but only uint8 images are resized and this is "
+                         f"{dataset.train.dtype} of shape {dataset.shape}; leave it out")
+    note = f"resized from {dataset.shape[0]}x{dataset.shape[1]} to {size[0]}x{size[1]}"
+    parts = {part: np.stack([resize(image, size) for image in getattr(dataset, part)])
+             for part in ("train", "test")}
+    return dataclasses.replace(dataset, **parts, notes=(*dataset.notes, note))

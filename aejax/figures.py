@@ -1,0 +1,116 @@
+"""Arrays to grids and curves, as PNG. The only import of matplotlib.
+
+Pictures of images use one frozen grey scale, black 0 and white 1, so that two figures can be compared; kernels share
+one symmetric scale that the figure states.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+
+from aejax.files import atomic
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")  # Okabe, Ito
+
+
+def _save(figure: Figure, path: str | Path) -> None:
+    with atomic(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+
+
+def _show(axes, image: np.ndarray) -> None:
+    image = np.clip(image, 0, 1)
+    if image.shape[-1] == 1:
+        axes.imshow(image[..., 0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    else:
+        axes.imshow(image[..., :3], interpolation="nearest")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def image_rows(path: str | Path, rows: Sequence[tuple[str, np.ndarray]], *, title: str = "") -> None:
+    """One row of images per entry, label at the left; images (K, H, W, C) on the [0, 1] scale, cut to it."""
+    count = max(len(images) for _, images in rows)
+    figure = Figure(figsize=(0.62 * count + 2.3, 0.66 * len(rows) + (0.4 if title else 0.1)), layout="constrained")
+    grid = figure.subplots(len(rows), count, squeeze=False)
+    for line, (label, images) in zip(grid, rows, strict=True):
+        for axes in line[len(images):]:
+            axes.axis("off")
+        for axes, image in zip(line, images, strict=False):
+            _show(axes, image)
+        line[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=9)
+    if title:
+        figure.suptitle(title, fontsize=10)
+    _save(figure, path)
+
+
+def samples(path: str | Path, images: np.ndarray, *, labels: Sequence[str] | None = None, columns: int = 12) -> None:
+    """A grid of images (K, H, W, C) on the [0, 1] scale, with a label above each where given."""
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    figure = Figure(figsize=(0.75 * columns, (0.95 if labels else 0.75) * rows), layout="constrained")
+    for index, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
+        if index >= len(images):
+            axes.axis("off")
+            continue
+        _show(axes, images[index])
+        if labels:
+            axes.set_title(labels[index], fontsize=7, pad=2)
+    _save(figure, path)
+
+
+def curves(path: str | Path, histories: Mapping[str, Mapping[str, Sequence[float]]], *, unit: str) -> None:
+    """Loss against epochs, one colour a run: training solid, validation dashed; logarithmic where all are positive."""
+    figure = Figure(figsize=(7.2, 3.8), layout="constrained")
+    axes = figure.subplots()
+    for colour, (name, history) in zip(COLOURS * 3, histories.items(), strict=False):
+        epochs = np.arange(1, len(history["loss"]) + 1)
+        marker = "o" if len(epochs) == 1 else None
+        axes.plot(epochs, history["loss"], color=colour, label=name, marker=marker)
+        if "val_loss" in history:
+            axes.plot(epochs, history["val_loss"], color=colour, linestyle="--", marker=marker)
+    if all(min(values) > 0 for history in histories.values() for key, values in history.items() if "loss" in key):
+        axes.set_yscale("log")
+    axes.set_xlabel("epoch (solid: training, dashed: validation)")
+    axes.set_ylabel(f"loss ({unit})")
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    _save(figure, path)
+
+
+def kernels(path: str | Path, named: Mapping[str, np.ndarray], *, columns: int = 8, rows: int = 4) -> None:
+    """The first kernels of each model side by side; (K, H, W, C) on one symmetric scale, the 99th percentile of |w|.
+
+    Blue is negative, white zero, red positive; of colour images the mean over channels is shown.
+    """
+    shown = {name: k[: columns * rows].mean(axis=-1) for name, k in named.items()}
+    limit = max(float(np.quantile(np.abs(np.concatenate([k.ravel() for k in shown.values()])), 0.99)), 1e-12)
+    across = min(3, len(shown))
+    down = math.ceil(len(shown) / across)
+    figure = Figure(figsize=(3.4 * across + 0.8, (0.42 * rows + 0.3) * down), layout="constrained")
+    all_axes = figure.subplots(down, across, squeeze=False)
+    for axes in all_axes.flat[len(shown):]:
+        axes.axis("off")
+    for axes, (name, images) in zip(all_axes.flat, shown.items(), strict=False):
+        picture = axes.imshow(_tile(images, columns), cmap=colormaps["RdBu_r"], vmin=-limit, vmax=limit,
+                              interpolation="nearest")
+        axes.set_title(name, fontsize=9)
+        axes.axis("off")
+    figure.colorbar(picture, ax=all_axes, label="weight", shrink=0.8, ticks=[-limit, 0, limit], format="%.2g")
+    _save(figure, path)
+
+
+def _tile(images: np.ndarray, columns: int) -> np.ndarray:
+    """(K, H, W) -> one (rows·(H+1), columns·(W+1)) picture, NaN between the tiles."""
+    count, height, width = images.shape
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    padded = np.full((rows * columns, height + 1, width + 1), np.nan)
+    padded[:count, :height, :width] = images
+    return padded.reshape(rows, columns, height + 1, width + 1).swapaxes(1, 2).reshape(rows * (height + 1), -1)

@@ -1,0 +1,133 @@
+"""One run is one folder that a stranger can read: config.json, metrics.jsonl, params.safetensors, figures, report."""
+
+import dataclasses
+import hashlib
+import json
+import platform
+import shutil
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from flax import traverse_util
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+import aejax
+from aejax.files import atomic
+from aejax.recipes import Recipe, build
+from aejax.types import Autoencoder, InputError, Params
+
+PARTS = ("config.json", "metrics.jsonl", "params.safetensors", "figures", "report.html", "results.json")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run read back: its folder, its configuration as written, the autoencoder and its parameters."""
+
+    path: Path
+    config: Mapping[str, Any]
+    recipe: Recipe
+    ae: Autoencoder
+    params: Params
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one datum."""
+        return tuple(self.config["data"]["shape"])
+
+
+def check_folder(path: str | Path, *, overwrite: bool = False) -> Path:
+    """Refuses a folder that cannot be written, or that already holds a run unless `overwrite`; changes nothing.
+
+    Raises:
+      InputError: with what to do.
+    """
+    path = Path(path).expanduser()
+    if path.exists() and not path.is_dir():
+        raise InputError(f"--output {path} is a file: name a folder")
+    if path.is_dir() and any((path / part).exists() for part in PARTS) and not overwrite:
+        raise InputError(f"--output {path} already holds a run: choose another folder, or add --overwrite")
+    return path
+
+
+def clear(path: Path) -> Path:
+    """Makes the folder and removes an older run's files from it; files that are not a run's stay."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        for part in PARTS:
+            target = path / part
+            if target.is_dir():
+                shutil.rmtree(target)
+            else:
+                target.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"--output {path}: {error.strerror or error}: choose a folder that can be written") from error
+    return path
+
+
+def environment() -> dict[str, Any]:
+    """Versions and device of this process, for config.json and reports."""
+    packages = ("jax", "jaxlib", "flax", "optax", "numpy")
+    return {"versions": {"aejax": aejax.__version__, "python": platform.python_version(),
+                         **{name: version(name) for name in packages}},
+            "device": f"{jax.device_count()} x {jax.devices()[0].device_kind} ({jax.default_backend()})"}
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Writes indented JSON, whole or not at all."""
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1, allow_nan=False, default=_plain) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if dataclasses.is_dataclass(value):
+        return dataclasses.asdict(value)
+    raise TypeError(f"{type(value).__name__} in JSON")
+
+
+def save(path: Path, recipe: Recipe, params: Params, config: Mapping[str, Any]) -> None:
+    """Writes params.safetensors, then config.json with the recipe, the environment and the digest of the parameters."""
+    flat = {name: np.ascontiguousarray(leaf) for name, leaf in traverse_util.flatten_dict(params, sep="/").items()}
+    with atomic(path / "params.safetensors") as temporary:
+        save_file(flat, temporary)
+        digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
+    write_json(path / "config.json",
+               {"recipe": dataclasses.asdict(recipe), **config, **environment(), "params_sha256": digest})
+
+
+def load(path: str | Path) -> Run:
+    """Reads a run back.
+
+    Raises:
+      InputError: no run there, or its files are damaged or do not fit together.
+    """
+    path = Path(path).expanduser()
+    for part in ("config.json", "params.safetensors"):
+        if not (path / part).is_file():
+            raise InputError(f"{path} holds no finished run ({part} is missing): train one with --output {path}")
+    try:
+        config = json.loads((path / "config.json").read_text())
+        recipe = Recipe(**config["recipe"])
+        shape = config["data"]["shape"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path / 'config.json'} is damaged ({error}): train the run again") from error
+    weights = path / "params.safetensors"
+    if hashlib.sha256(weights.read_bytes()).hexdigest() != config.get("params_sha256"):
+        raise InputError(f"{weights} is not the file that config.json describes (sha256 differs): train the run again")
+    try:
+        params = traverse_util.unflatten_dict(load_file(weights), sep="/")
+    except SafetensorError as error:
+        raise InputError(f"{weights} is damaged ({error}): train the run again") from error
+    ae = build(recipe)
+    expected = jax.eval_shape(ae.init, jax.random.key(0), jax.ShapeDtypeStruct((1, *shape), np.float32))
+    if jax.tree.map(lambda leaf: leaf.shape, expected) != jax.tree.map(lambda leaf: leaf.shape, params):
+        raise InputError(f"{weights} does not fit the recipe in config.json: train the run again")
+    return Run(path, config, recipe, ae, params)

@@ -1,0 +1,54 @@
+"""What watches a run: a line or a bar for people, JSON lines for programs."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from aejax.types import Callback
+
+
+class JsonLines(Callback):
+    """Appends one JSON object an epoch to `path`: {"epoch": 0, "loss": …, "val_loss": …, "seconds": …}."""
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+
+    def on_train_begin(self, info: Mapping[str, Any]) -> None:
+        self.path.write_text("")
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float], state: Any) -> None:
+        with self.path.open("a") as file:
+            file.write(json.dumps({"epoch": epoch, **logs}) + "\n")
+
+
+class Progress(Callback):
+    """A progress bar on a terminal; elsewhere one line an epoch, so that logs stay readable."""
+
+    def __init__(self, label: str, stream: TextIO | None = None):
+        self.label, self.stream = label, stream or sys.stderr
+        self.bar = None
+
+    def on_train_begin(self, info: Mapping[str, Any]) -> None:
+        self.epochs = info["epochs"]
+        if self.stream.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+            self.bar = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"),
+                                TimeRemainingColumn(), console=Console(file=self.stream))
+            self.bar.start()
+            self.task = self.bar.add_task(f"{self.label:<20}", total=self.epochs, text="compiling")
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float], state: Any) -> None:
+        text = f"epoch {epoch + 1}/{self.epochs} loss {logs['loss']:.5g}"
+        if "val_loss" in logs:
+            text += f" val_loss {logs['val_loss']:.5g}"
+        if self.bar is None:
+            print(f"{self.label}: {text} {logs['seconds']:.2f} s", file=self.stream, flush=True)
+        else:
+            self.bar.update(self.task, advance=1, text=text)
+
+    def on_train_end(self, history: Mapping[str, list[float]]) -> None:
+        if self.bar is not None:
+            self.bar.stop()
