@@ -10,6 +10,8 @@ from jaxtyping import Array, Float
 
 from aejax.types import Corruption, InputError, Key, Scalar
 
+Images = Float[Array, "batch height width channels"]
+
 
 def _elementwise(corruption: Corruption) -> Corruption:
     corruption.elementwise = True
@@ -91,7 +93,7 @@ def block_mask(size: int = 10, *, fill: Scalar = 0.5) -> Corruption:
     if size < 1:
         raise InputError(f"block_mask: size must be at least 1 pixel, got {size}")
 
-    def corrupt(key: Key, x: Float[Array, "batch height width channels"]) -> Float[Array, "batch height width channels"]:
+    def corrupt(key: Key, x: Images) -> Images:
         batch, height, width, _ = x.shape
         if size > min(height, width):
             raise InputError(f"block_mask: a block of {size} pixels does not fit into an image of {height}x{width}")
@@ -115,7 +117,7 @@ def downsample(factor: int = 2) -> Corruption:
     if factor < 1:
         raise InputError(f"downsample: factor must be at least 1, got {factor}")
 
-    def corrupt(key: Key, x: Float[Array, "batch height width channels"]) -> Float[Array, "batch height width channels"]:
+    def corrupt(key: Key, x: Images) -> Images:
         _, height, width, _ = x.shape
 
         def box_sums(values: Array) -> Array:

@@ -11,15 +11,20 @@ from pathlib import Path
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from PIL import Image
 
 from aejax.files import atomic
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")  # Okabe, Ito
 
 
-def _save(figure: Figure, path: str | Path) -> None:
+def _save(figure: Figure, path: str | Path, *, colours: int | None = None) -> None:
+    """`colours` reduces the palette, which shrinks figures of noise-like kernels to a third."""
     with atomic(path) as temporary:
         figure.savefig(temporary, dpi=120)
+        if colours:
+            Image.open(temporary).convert("RGB").quantize(colours).save(temporary, optimize=True)
 
 
 def _show(axes, image: np.ndarray) -> None:
@@ -77,6 +82,7 @@ def curves(path: str | Path, histories: Mapping[str, Mapping[str, Sequence[float
             axes.plot(epochs, history["val_loss"], color=colour, linestyle="--", marker=marker)
     if all(min(values) > 0 for history in histories.values() for key, values in history.items() if "loss" in key):
         axes.set_yscale("log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch (solid: training, dashed: validation)")
     axes.set_ylabel(f"loss ({unit})")
     axes.grid(alpha=0.3, which="both")
@@ -103,7 +109,7 @@ def kernels(path: str | Path, named: Mapping[str, np.ndarray], *, columns: int =
         axes.set_title(name, fontsize=9)
         axes.axis("off")
     figure.colorbar(picture, ax=all_axes, label="weight", shrink=0.8, ticks=[-limit, 0, limit], format="%.2g")
-    _save(figure, path)
+    _save(figure, path, colours=128)
 
 
 def _tile(images: np.ndarray, columns: int) -> np.ndarray:

@@ -12,7 +12,8 @@ from aejax.types import InputError
 
 MAX_PIXELS = 100_000_000   # one picture; larger ones are refused, not decompressed
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-__all__ = ["MAX_PIXELS", "PICTURE_SUFFIXES", "InputError", "atomic", "read_picture", "resize", "write_picture"]
+__all__ = ["MAX_PIXELS", "PICTURE_SUFFIXES", "InputError", "atomic", "read_picture", "resize", "write_array",
+           "write_picture"]
 
 
 @contextlib.contextmanager
@@ -78,6 +79,12 @@ def write_picture(path: str | os.PathLike, image: np.ndarray) -> None:
     from PIL import Image
     with atomic(path) as temporary:
         Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(temporary)
+
+
+def write_array(path: str | os.PathLike, array: np.ndarray) -> None:
+    """Writes one .npy file."""
+    with atomic(path) as temporary:
+        np.save(temporary, array, allow_pickle=False)
 
 
 def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

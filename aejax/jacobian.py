@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from aejax.types import InputError, Key, SplitEncoder
+from aejax.types import InputError, Key, Penalty, SplitEncoder
 
 logger = logging.getLogger("aejax")
 METHODS = ("auto", "jacfwd", "jacrev", "gram", "closed_form", "hutchinson")
@@ -66,7 +66,7 @@ def squared_norm(
     if method in ("gram", "closed_form"):
         if not isinstance(encode, SplitEncoder) or (method == "closed_form" and not encode.elementwise):
             needed = "one layer" if method == "closed_form" else "a first affine map"
-            raise InputError(f"method {method!r} needs an encoder of {needed} (networks.Dense offers its own): use auto")
+            raise InputError(f"method {method!r} needs an encoder of {needed} (networks.Dense has one): use auto")
         a = x.reshape(x.shape[0], -1) @ encode.kernel + encode.bias
         if method == "closed_form":
             _, slope = jax.jvp(encode.rest, (a,), (jnp.ones_like(a),))
@@ -165,7 +165,12 @@ def encoder_of(network, params) -> Encoder:
     return functools.partial(network.apply, {"params": params}, method="encode")
 
 
-def contractive_penalty(*, method: str = "auto", chunk_size: int | None = None, samples: int = 1) -> Callable[..., Array]:
+@functools.cache
+def _say(message: str) -> None:
+    logger.info(message)   # once: a training step is traced several times
+
+
+def contractive_penalty(*, method: str = "auto", chunk_size: int | None = None, samples: int = 1) -> Penalty:
     """Ω(x) = ‖∂h/∂x‖²_F as a `types.Penalty`; arguments as for `squared_norm`."""
     check_method(method, chunk_size)
 
@@ -173,7 +178,7 @@ def contractive_penalty(*, method: str = "auto", chunk_size: int | None = None, 
         encode = encoder_of(network, params)
         if method == "auto":
             choice = plan(encode, x)
-            logger.info("Jacobian norm by %s: about %.3g multiply-adds and %.3g MB an example", *choice[:2],
-                        choice.floats * 4e-6)
+            _say(f"Jacobian norm by {choice.method}: about {choice.operations:.3g} multiply-adds and "
+                 f"{choice.floats * 4e-6:.2g} MB an example")
         return squared_norm(encode, x, method=method, chunk_size=chunk_size, key=key, samples=samples)
     return penalty

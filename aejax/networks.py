@@ -44,6 +44,12 @@ def activation_function(activation: Activation) -> Callable:
     return _lookup(activation, ACTIVATIONS, "activation")
 
 
+def _chain(x: Array, layers: Sequence[tuple[Array, Array]], activations: Sequence[Callable]) -> Array:
+    for (kernel, bias), activation in zip(layers, activations, strict=True):
+        x = activation(x @ kernel + bias[None])
+    return x
+
+
 def _check_sizes(shape: Sequence[int], code_dim: int) -> None:
     if code_dim < 1:
         raise InputError(f"code_dim must be at least 1, got {code_dim}")
@@ -112,29 +118,25 @@ class Dense(nn.Module):
                          self.param(f"decoder_kernel_{i}", kernel_init, pair[::-1]),
                          self.param(f"decoder_bias_{i}", zeros, pair[:1])) for i, pair in enumerate(pairs)][::-1]
 
+    @property
+    def encoder_activations(self) -> tuple[Callable, ...]:
+        """The activation after each matrix of the encoder."""
+        return (*self.hidden_activations, activation_function(self.code_activation))
+
     def encode(self, x: Float[Array, "batch n"]) -> Float[Array, "batch code"]:
         """f(W x + b), layer by layer."""
-        kernel, bias = self.encoder[0]
-        return self.encode_from(x @ kernel + bias[None])
-
-    def encode_from(self, a: Float[Array, "batch m"]) -> Float[Array, "batch code"]:
-        """The code from the first layer's pre-activation."""
-        *hidden, last = (*self.hidden_activations, activation_function(self.code_activation))
-        for (kernel, bias), activation in zip(self.encoder[1:], hidden, strict=True):
-            a = activation(a) @ kernel + bias[None]
-        return last(a)
+        return _chain(x, self.encoder, self.encoder_activations)
 
     def split_encoder(self, params: Params) -> SplitEncoder:
         """The encoder as its first affine map and the rest; see `aejax.jacobian`."""
-        return SplitEncoder(params["encoder_kernel_0"], params["encoder_bias_0"],
-                            lambda a: self.apply({"params": params}, a, method="encode_from"), not self.widths)
+        (kernel, bias), *layers = [(params[f"encoder_kernel_{i}"], params[f"encoder_bias_{i}"])
+                                   for i in range(len(self.widths) + 1)]
+        first, *others = self.encoder_activations
+        return SplitEncoder(kernel, bias, lambda a: _chain(first(a), layers, others), elementwise=not layers)
 
     def decode(self, code: Float[Array, "batch code"]) -> Float[Array, "batch n"]:
         """The mirrored layers; the last one without activation."""
-        activations = (*self.hidden_activations[::-1], lambda x: x)
-        for (kernel, bias), activation in zip(self.decoder, activations, strict=True):
-            code = activation(code @ kernel + bias[None])
-        return code
+        return _chain(code, self.decoder, (*self.hidden_activations[::-1], activation_function("identity")))
 
     def __call__(self, x: Float[Array, "batch n"]) -> Float[Array, "batch n"]:
         return self.decode(self.encode(x))

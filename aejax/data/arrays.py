@@ -19,21 +19,13 @@ def read_parts(path: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
       InputError: unreadable, pickled objects, or no array that is clearly the data.
     """
     try:
-        file = np.load(path, allow_pickle=False)
-        if isinstance(file, np.ndarray):
-            return {"train": file}, ()
-        with file:
-            names = list(file.files)
-            if "train" in names:
-                wanted = {name: name for name in KEYS if name in names}
-            elif len(names) == 1:
-                wanted = {"train": names[0]}
-            else:
-                raise InputError(f"{path}: holds "
-                                 f"{'the arrays ' + ', '.join(names) if names else 'no arrays'}; name the "
-                                 "training data 'train' (and 'test', 'train_labels', 'test_labels'), or save "
-                                 "one array alone")
-            parts = {part: file[name] for part, name in wanted.items()}
+        with open(path, "rb") as file:   # opened here: np.load forgets to close a damaged one
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return {"train": loaded}, ()
+            names = list(loaded.files)
+            wanted = _wanted(names, path)
+            parts = {part: loaded[name] for part, name in wanted.items()}
         left = [name for name in names if name not in wanted.values()]
         return parts, (f"ignored in {path.name}: {', '.join(left)}",) if left else ()
     except InputError:
@@ -41,10 +33,21 @@ def read_parts(path: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error,
             NotImplementedError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        if "allow_pickle" in reason:
+        if "pickle" in reason:   # numpy takes whatever it does not know for a pickle
             raise InputError(f"{path}: holds Python objects (pickle), which could run code and are never "
-                             "loaded; save plain numbers") from error
+                             "loaded, or is no array file at all; save plain numbers") from error
         raise InputError(f"{path}: cannot be read ({reason}); replace the file") from error
+
+
+def _wanted(names: list[str], path: Path) -> dict[str, str]:
+    """{part: the array's name in the file}."""
+    if "train" in names:
+        return {name: name for name in KEYS if name in names}
+    if len(names) == 1:
+        return {"train": names[0]}
+    held = "the arrays " + ", ".join(names) if names else "no arrays"
+    raise InputError(f"{path}: holds {held}; name the training data 'train' (and 'test', 'train_labels', "
+                     "'test_labels'), or save one array alone")
 
 
 def load_arrays(path: Path, *, seed: int = 0) -> Dataset:

@@ -17,7 +17,7 @@ log = logging.getLogger("aejax")
 NAMES = ("mnist_mini", *published.SHA256)
 ARRAY_SUFFIXES = (".npy", ".npz")
 TABLE_SUFFIXES = (".csv", ".parquet")
-Size = int | tuple[int, int] | list[int] | None
+Size = int | tuple | list | None   # (H, W), or an int for a square
 
 
 def load(source: str | os.PathLike = "mnist_mini", *, data_dir: str | os.PathLike | None = None,

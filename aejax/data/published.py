@@ -75,7 +75,8 @@ def load_published(name: str, data_dir: str | os.PathLike | None) -> Dataset:
 def _local_folders(name: str, folder: Path | None) -> list[Path]:
     if folder is None:
         return []
-    return [place for place in (folder / name, folder / name.replace("_", "-"), folder) if place.is_dir()]
+    spellings = dict.fromkeys((folder / name, folder / name.replace("_", "-"), folder))
+    return [place for place in spellings if place.is_dir()]
 
 
 def _home(name: str) -> Path:
@@ -167,8 +168,10 @@ def _prepare(name: str, digest: str, shape: tuple[int, ...], paths: Sequence[Pat
         download.run_builder(name, temporary, shape, paths[0].parent if paths else None, looked)
         arrays = _read_records(name, temporary)
         if idx.digest([idx.sha256(array) for array in arrays]) != digest:
-            raise InputError(f"{paths[0].parent if paths else name}: the files changed while they were "
-                             "prepared; try again")
+            what = "what was downloaded is not the published set"
+            if paths:
+                what = f"the files in {paths[0].parent} changed while they were prepared"
+            raise InputError(f"{name}: {what}; try again")
         _write_copies(temporary, arrays)
         try:
             os.rename(temporary, home / digest)

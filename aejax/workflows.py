@@ -1,0 +1,211 @@
+"""Train a recipe into a run folder, measure it on held-out data beside its baselines."""
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from aejax import metrics
+from aejax.applications.denoising import denoise, linear_denoiser
+from aejax.applications.reconstruction import pca, reconstruct
+from aejax.autoencoder import corrupt, to_range
+from aejax.data import Dataset, split_validation
+from aejax.jacobian import encoder_of, squared_norm
+from aejax.recipes import Recipe, build, build_corruption, build_network
+from aejax.runs import Run, clear, save
+from aejax.trackers import JsonLines
+from aejax.train import NonFiniteLossError, TrainState, fit
+from aejax.types import Autoencoder, Callback, InputError, Params, Range
+
+Row = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """How a recipe is trained: Adam, and a validation part cut from the training data by seed.
+
+    Attributes:
+      epochs, batch_size, learning_rate, seed: as named; the seed is that of parameters, noise, order and split.
+      validation: fraction of the training data held out, 0 for none (as papers and the notebook do).
+      patience: epochs without a better val_loss before training stops and returns to the best; None: never.
+    """
+
+    epochs: int = 20
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    seed: int = 0
+    validation: float = 0.1
+    patience: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A freshly trained recipe: the autoencoder, its state, its history, and the seconds that `fit` took."""
+
+    recipe: Recipe
+    ae: Autoencoder
+    state: TrainState
+    history: Mapping[str, list[float]]
+    seconds: float
+
+    @property
+    def params(self) -> Params:
+        """The trained parameters."""
+        return self.state.params
+
+
+def check_training(training: Training) -> None:
+    """Refuses settings before any work starts."""
+    for name, least in (("epochs", 1), ("batch_size", 1), ("patience", 1)):
+        value = getattr(training, name)
+        if value is not None and value < least:
+            raise InputError(f"--{name.replace('_', '-')} must be at least {least}, got {value}")
+    if not 0 < training.learning_rate < np.inf:
+        raise InputError(f"--learning-rate must be a positive number, got {training.learning_rate}")
+    if not 0 <= training.validation < 1:
+        raise InputError(f"--validation is a fraction from 0 to below 1, got {training.validation}")
+    if training.patience is not None and not training.validation:
+        raise InputError("--patience needs validation data: set --validation above 0")
+
+
+def check_enough(data: Dataset, training: Training) -> None:
+    """Refuses data that, less the validation part, do not fill a batch."""
+    left = len(data.train) - round(len(data.train) * training.validation)
+    if left < training.batch_size:
+        without = f" without the {training.validation:.0%} for validation" if training.validation else ""
+        raise InputError(f"{data.name}: {left} training examples{without} are fewer than a batch of "
+                         f"{training.batch_size}: lower --batch-size, or bring more data")
+
+
+def train(recipe: Recipe, data: Dataset, training: Training, callbacks: Sequence[Callback] = ()) -> Trained:
+    """Builds and trains a recipe on `data.train`.
+
+    Raises:
+      InputError: settings, recipe and data do not fit.
+      NonFiniteLossError: as `fit`.
+    """
+    check_training(training)
+    ae = build(recipe)
+    x, validation = data.train, None
+    if training.validation:
+        x, validation = split_validation(data.train, training.validation, training.seed)[:2]
+    begin = time.perf_counter()
+    state, history = fit(ae, x, optimizer=optax.adam(training.learning_rate), key=jax.random.key(training.seed),
+                         epochs=training.epochs, batch_size=training.batch_size, validation=validation,
+                         patience=training.patience, callbacks=callbacks)
+    return Trained(recipe, ae, jax.block_until_ready(state), history, time.perf_counter() - begin)
+
+
+def train_run(recipe: Recipe, data: Dataset, training: Training, path: Path, *, command: str,
+              source: Mapping[str, Any] | None = None, callbacks: Sequence[Callback] = ()) -> Trained:
+    """Trains a recipe into the folder `path`: config.json, metrics.jsonl, params.safetensors.
+
+    Recipe, settings and data are checked before an older run's files are removed. After a non-finite loss the last
+    good parameters are saved, with the reason in config.json's "status", and the error goes on. `source` holds the
+    arguments of `data.load`, so that the run can be evaluated on the same data again.
+    """
+    check_training(training)
+    build(recipe).init(jax.random.key(0), data.train[:1])
+    check_enough(data, training)
+    clear(path)
+    scale = data.standardiser
+    config = {"command": command, "training": dataclasses.asdict(training), "seed": training.seed,
+              "data": {"name": data.name, "source": data.source, "sha256": data.digest, "shape": data.shape,
+                       "range": data.range, "notes": data.notes, "load": source,
+                       "standardiser": scale and {"mean": scale.mean, "std": scale.std}}}
+    try:
+        trained = train(recipe, data, training, (*callbacks, JsonLines(path / "metrics.jsonl")))
+    except NonFiniteLossError as error:
+        save(path, recipe, error.state.params, {"status": str(error), **config})
+        raise
+    save(path, recipe, trained.state.params,
+         {"status": "done", "seconds": round(trained.seconds, 2), "steps": int(trained.state.step), **config})
+    return trained
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+    """A results table and the arrays behind it.
+
+    Attributes:
+      rows: one per model, then one per baseline (these have "baseline": True).
+      clean, noisy: test data on the models' float scale, and the same corrupted: every row saw the same arrays.
+      baselines: (reconstruction, restoration) by name.
+      range: of the arrays.
+    """
+
+    rows: list[Row]
+    clean: np.ndarray
+    noisy: np.ndarray
+    baselines: dict[str, tuple[np.ndarray, np.ndarray]]
+    range: Range | None
+
+
+def results(models: Mapping[str, Trained | Run], data: Dataset, corruption: Mapping[str, Any],
+            seed: int = 0) -> Results:
+    """Measures models of one range on `data.test`, beside baselines of the same code widths fitted on `data.train`."""
+    (range,) = {model.ae.range for model in models.values()}
+    clean = to_range(jnp.asarray(data.test), range)
+    noisy = corrupt(build_corruption(corruption), jax.random.fold_in(jax.random.key(seed), 10_000), clean, range)
+    clean, noisy = np.asarray(clean), np.asarray(noisy)
+    rows = [{"name": name, **measure(model.recipe, model.ae, model.params, clean, noisy),
+             "seconds": getattr(model, "seconds", None)} for name, model in models.items()]
+    code_dims = [row["code_dim"] for row in rows]
+    linear, arrays = baselines(data, corruption, range, clean, noisy, code_dims, seed)
+    return Results(rows + linear, clean, noisy, arrays, range)
+
+
+def measure(recipe: Recipe, ae: Autoencoder, params: Params, clean: np.ndarray, noisy: np.ndarray) -> Row:
+    """The numbers of one model on test data: errors, and the mean of ‖∂h/∂x‖_F over them (on the scale of `clean`)."""
+    network = build_network(recipe.network)
+    inputs = clean.reshape(len(clean), -1) if getattr(network, "flat", False) else clean
+    norm = jax.jit(lambda params, x: jnp.sqrt(squared_norm(encoder_of(network, params), x, chunk_size=50)))
+    norms = [norm(params, inputs[i: i + 500]) for i in range(0, len(inputs), 500)]
+    return {"code_dim": recipe.network["code_dim"], "parameters": sum(a.size for a in jax.tree.leaves(params)),
+            "jacobian_norm": float(np.mean(np.concatenate(norms))),
+            **errors(reconstruct(ae, params, clean), denoise(ae, params, noisy), clean, ae.range)}
+
+
+def errors(reconstruction: np.ndarray, restored: np.ndarray, clean: np.ndarray, range: Range | None) -> Row:
+    """Test errors of a reconstruction from clean and of a restoration from corrupted input."""
+    x, plain, denoised = (metrics.to_unit(a, range) for a in (clean, reconstruction, restored))
+    width = 1.0 if range is None else range[1] - range[0]
+    row = {"mse": float(metrics.mse(plain, x).mean()), "restored_mse": float(metrics.mse(denoised, x).mean())}
+    row |= {"mse_range": row["mse"] * width**2, "restored_mse_range": row["restored_mse"] * width**2}
+    if range is not None:
+        row |= {"psnr": float(metrics.psnr(plain, x).mean()), "restored_psnr": float(metrics.psnr(denoised, x).mean())}
+    return row
+
+
+def baselines(data: Dataset, corruption: Mapping[str, Any], range: Range | None, clean: np.ndarray, noisy: np.ndarray,
+              code_dims: Sequence[int], seed: int = 0) -> tuple[list[Row], dict[str, np.ndarray]]:
+    """What an honest critic compares with, fitted on the training data: PCA of the same code, the best linear denoiser.
+
+    Returns:
+      Table rows, and the arrays behind them by name: (reconstruction, restoration).
+    """
+    train = np.asarray(to_range(jnp.asarray(data.train), range))
+    train_noisy = np.asarray(corrupt(build_corruption(corruption), jax.random.fold_in(jax.random.key(seed), 20_000),
+                                     jnp.asarray(train), range))
+    cut = (lambda a: a) if range is None else (lambda a: np.clip(a, *range))
+    linear = linear_denoiser(train, train_noisy)
+    outputs = {"corrupted input": (clean, cut(noisy)), "linear denoiser": (linear(clean), linear(noisy))}
+    details: dict[str, Row] = {}
+    for d in sorted({min(d, train[0].size) for d in code_dims}):
+        model = pca(train, d)
+        plain = model.reconstruct(clean), model.reconstruct(noisy)
+        named = {f"PCA-{d}": plain} | ({} if range is None else {f"PCA-{d}, cut to range": tuple(map(cut, plain))})
+        outputs |= named
+        facts = {"code_dim": d, "parameters": (d + 1) * train[0].size, "jacobian_norm": d**0.5}   # d orthonormal rows
+        details |= dict.fromkeys(named, facts)
+    rows = [{"name": name, "baseline": True, **details.get(name, {}), **errors(*pair, clean, range)}
+            for name, pair in outputs.items()]
+    for key in ("mse", "mse_range", "psnr"):
+        rows[0][key] = rows[1][key] = None   # the input itself, and a map fitted to restore: nothing to compare with
+    return rows, outputs
