@@ -52,15 +52,14 @@ def recipes(data: Dataset, code_dim: int = 30, over_complete: int = 500) -> dict
     if data.range is None:
         loss = {"name": "mean_squared_error", "activation": "identity", "range": None}
 
-    def network(d: int) -> dict[str, Any]:
-        return {"name": "dense", "shape": list(data.shape), "code_dim": d, "kernel_init": "torch_linear"}
-
-    def recipe(variant: str, d: int, **parts: Any) -> Recipe:
-        return Recipe(variant, network(d), loss, **parts)
+    def recipe(variant: str, d: int, code_activation: str = "tanh", **parts: Any) -> Recipe:
+        network = {"name": "dense", "shape": list(data.shape), "code_dim": d, "code_activation": code_activation,
+                   "kernel_init": "torch_linear"}
+        return Recipe(variant, network, loss, **parts)
     return {
         f"standard-{code_dim}": recipe("standard", code_dim),
         f"standard-{over_complete}": recipe("standard", over_complete),
-        f"tied-{code_dim}": recipe("tied", code_dim),
+        f"tied-{code_dim}": recipe("tied", code_dim, code_activation="identity"),   # a tied tanh code saturates
         f"sparse-{over_complete}": recipe("sparse", over_complete, options={"weight": SPARSE_WEIGHT}),
         f"denoising-{over_complete}": recipe("denoising", over_complete, corruption=corruption_of(data)),
         f"contractive-{over_complete}": recipe("contractive", over_complete, options={"weight": CONTRACTIVE_WEIGHT}),

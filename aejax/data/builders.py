@@ -46,8 +46,9 @@ class IdxBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         except (AssertionError, OSError):   # how tensorflow-datasets says that there is no such folder
             paths = None
         if paths is None:
-            fetched = dl_manager.download({name: f"{self.URL}{name}.gz" for name in idx.FILES})
-            paths = tuple(Path(fetched[name]) for name in idx.FILES)
+            # One after another: of several at once, those that outlive the first failure would go on retrying,
+            # and hold up the end of the program for minutes.
+            paths = tuple(Path(dl_manager.download(f"{self.URL}{name}.gz")) for name in idx.FILES)
         train, train_labels, test, test_labels = idx.read_set(paths)
         return {"train": self._generate_examples(train, train_labels),
                 "test": self._generate_examples(test, test_labels)}

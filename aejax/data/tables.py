@@ -11,8 +11,6 @@ from jaxtyping import Float
 from aejax.data.dataset import Dataset, Standardiser, encode_labels, hold_out
 from aejax.files import InputError
 
-LARGEST_BLOCK = 2**31 - 1
-
 
 @dataclass(frozen=True, eq=False)
 class Table:
@@ -67,10 +65,7 @@ def _read_csv(path: Path) -> tuple[Any, tuple[str, ...]]:
     headless = _all_numbers(first.split(delimiter))
     if headless:
         notes = (*notes, "no header line: the first line is data, columns are named f0, f1, …")
-    # One block: types are inferred from the first block alone, and a later 1.5 in a column of whole numbers
-    # would fail.
-    block = min(max(path.stat().st_size + 1, 2**20), LARGEST_BLOCK)
-    table = csv.read_csv(path, csv.ReadOptions(block_size=block, autogenerate_column_names=headless),
+    table = csv.read_csv(path, csv.ReadOptions(autogenerate_column_names=headless),
                          csv.ParseOptions(delimiter=delimiter))
     return table, notes
 

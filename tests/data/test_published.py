@@ -138,6 +138,20 @@ def test_damage_of_truth_and_copy_leads_to_a_new_preparation(tmp_path, write_idx
     assert (home / "train.npy").is_file()
 
 
+def test_truth_of_another_content_is_not_believed(tmp_path, write_idx):
+    arrays = write_idx(tmp_path / "a")
+    others = write_idx(tmp_path / "b", tuple(array[::-1].copy() for array in arrays))
+    for folder in "ab":
+        data.load("mnist", data_dir=tmp_path / folder)
+    home = prepared_home(arrays)
+    (home / "train.npy").unlink()
+    for record in home.glob("aejax_mnist/1.0.0/*.array_record*"):
+        record.write_bytes((prepared_home(others) / record.relative_to(home)).read_bytes())
+    equal(data.load("mnist", data_dir=tmp_path / "a"), arrays)
+    for a, b in zip(arrays, published._read_records("mnist", home), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize("where", ["run_builder", "_write_copies"])
 def test_an_interrupted_preparation_leaves_nothing_that_is_used(tmp_path, write_idx, monkeypatch, where):
     arrays = write_idx(tmp_path)
