@@ -59,9 +59,9 @@ class TrainingFlags:
 class Compare(TrainingFlags, DataFlags):
     """Train the lecture's six autoencoders and put them side by side on one HTML page."""
 
-    epochs: int = 30
+    epochs: int = 25
     """Passes over the training data."""
-    batch_size: int = 128
+    batch_size: int = 64
     """Examples a step."""
     output: Path = Path("runs/compare")
     """Folder for the runs and the page."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aejax.types import InputError
+from aejax.errors import InputError
 
 MAX_PIXELS = 100_000_000   # one picture; larger ones are refused, not decompressed
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")

@@ -110,6 +110,9 @@ def load(path: str | Path) -> Run:
       InputError: no run there, or its files are damaged or do not fit together.
     """
     path = Path(path).expanduser()
+    inside = sorted(config.parent.name for config in path.glob("*/config.json"))
+    if inside and not (path / "config.json").exists():
+        raise InputError(f"{path} holds several runs: name one of them, {', '.join(inside)}")
     for part in ("config.json", "params.safetensors"):
         if not (path / part).is_file():
             raise InputError(f"{path} holds no finished run ({part} is missing): train one with --output {path}")

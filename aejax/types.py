@@ -1,9 +1,14 @@
 """The vocabulary of the library: what an autoencoder is, and what its parts look like to each other."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float
+
+from aejax.errors import InputError
+
+__all__ = ["Autoencoder", "Batch", "Bottleneck", "Callback", "Corruption", "InputError", "Key", "Metrics", "Network",
+           "Params", "Penalty", "Range", "ReconstructionLoss", "Scalar", "SplitEncoder"]
 
 Key = Array                      # a typed key, jax.random.key(seed)
 Params = Any                     # a pytree of arrays
@@ -11,13 +16,6 @@ Batch = Any                      # an array, or a pytree of arrays, with one lea
 Metrics = dict[str, Array]       # scalars by name
 Range = tuple[float, float]      # lowest and highest value of a datum
 Scalar = float | int | Array     # a number that may be traced
-
-
-class InputError(ValueError):
-    """Bad input, arguments or flags: one line that says what is wrong, where, and what to do.
-
-    The command line prints it and exits with 2; any other exception is a defect and keeps its traceback.
-    """
 
 
 class Autoencoder(NamedTuple):
@@ -47,6 +45,7 @@ class Autoencoder(NamedTuple):
     log_likelihood: Callable[..., Array] | None = None
 
 
+@runtime_checkable
 class Network(Protocol):
     """A flax.linen module with the methods `encode` and `decode`; `decode` ends before the output activation.
 
@@ -80,6 +79,7 @@ class SplitEncoder(NamedTuple):
         return self.rest(x.reshape(x.shape[0], -1) @ self.kernel + self.bias)
 
 
+@runtime_checkable
 class Corruption(Protocol):
     """p(x̃|x) on the [0, 1] scale: (key, x) -> x̃ of the same shape; x̃ may leave the range.
 
@@ -90,6 +90,7 @@ class Corruption(Protocol):
     def __call__(self, key: Key, x: Array) -> Array: ...
 
 
+@runtime_checkable
 class Penalty(Protocol):
     """Ω: one number per example, (B,), or a scalar where it is about the whole batch.
 

@@ -1,5 +1,6 @@
 """What the command line's verbs do, given their parsed flags (dataclasses of `aejax.cli`)."""
 
+import inspect
 import json
 import logging
 from pathlib import Path
@@ -9,7 +10,7 @@ import jax
 import numpy as np
 
 from aejax import data as sources
-from aejax import figures, metrics
+from aejax import figures, metrics, variants
 from aejax.applications.reconstruction import reconstruct as reconstruct_images
 from aejax.compare import COLUMNS, corruption_of, write_report
 from aejax.compare import compare as run_comparison
@@ -18,7 +19,6 @@ from aejax.recipes import NETWORKS, Recipe, build, nearest
 from aejax.runs import check_folder, load
 from aejax.trackers import Progress
 from aejax.types import InputError, Range
-from aejax.variants import NAMES
 from aejax.workflows import Row, Training, check_training, results, train_run
 
 logger = logging.getLogger("aejax")
@@ -46,7 +46,7 @@ def compare(flags: Any, *, command: str) -> None:
 
 def train(flags: Any, *, command: str) -> None:
     """`aejax train VARIANT`: trains into a run folder, measures it, writes its report."""
-    nearest(flags.variant, NAMES, "variant")
+    nearest(flags.variant, variants.NAMES, "variant")
     check_training(training := _training(flags))
     output = check_folder(flags.output or Path("runs") / flags.variant, overwrite=flags.overwrite)
     _recipe(flags, shape=(28, 28, 1), range=(0.0, 1.0))   # names and options are checked before data are read
@@ -183,6 +183,8 @@ def _recipe(flags: Any, shape: tuple[int, ...], range: Range | None) -> Recipe:
                      chunk_size=flags.chunk_size)
     details = _given(rate=flags.rate, std=flags.std, fill=flags.fill, size=flags.block_size, factor=flags.factor)
     corruption = None
+    if details and "corruption" not in inspect.signature(getattr(variants, flags.variant)).parameters:
+        raise InputError(f"--{next(iter(details))} does not apply to {flags.variant}, which corrupts nothing")
     if flags.corruption or details:
         corruption = {"name": flags.corruption or "masking_noise"} | details
     recipe = Recipe(flags.variant, network, loss, corruption, options)

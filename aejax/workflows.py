@@ -151,14 +151,20 @@ def results(models: Mapping[str, Trained | Run], data: Dataset, corruption: Mapp
             seed: int = 0) -> Results:
     """Measures models of one range on `data.test`, beside baselines of the same code widths fitted on `data.train`."""
     (range,) = {model.ae.range for model in models.values()}
-    clean = to_range(jnp.asarray(data.test), range)
-    noisy = corrupt(build_corruption(corruption), jax.random.fold_in(jax.random.key(seed), 10_000), clean, range)
-    clean, noisy = np.asarray(clean), np.asarray(noisy)
+    clean, noisy = test_arrays(data, corruption, range, seed)
     rows = [{"name": name, **measure(model.recipe, model.ae, model.params, clean, noisy),
              "seconds": getattr(model, "seconds", None)} for name, model in models.items()]
     code_dims = [row["code_dim"] for row in rows]
     linear, arrays = baselines(data, corruption, range, clean, noisy, code_dims, seed)
     return Results(rows + linear, clean, noisy, arrays, range)
+
+
+def test_arrays(data: Dataset, corruption: Mapping[str, Any], range: Range | None, seed: int = 0,
+                ) -> tuple[np.ndarray, np.ndarray]:
+    """Test data on the float scale `range`, and the same corrupted."""
+    clean = to_range(jnp.asarray(data.test), range)
+    noisy = corrupt(build_corruption(corruption), jax.random.fold_in(jax.random.key(seed), 10_000), clean, range)
+    return np.asarray(clean), np.asarray(noisy)
 
 
 def measure(recipe: Recipe, ae: Autoencoder, params: Params, clean: np.ndarray, noisy: np.ndarray) -> Row:
@@ -175,11 +181,11 @@ def measure(recipe: Recipe, ae: Autoencoder, params: Params, clean: np.ndarray, 
 def errors(reconstruction: np.ndarray, restored: np.ndarray, clean: np.ndarray, range: Range | None) -> Row:
     """Test errors of a reconstruction from clean and of a restoration from corrupted input."""
     x, plain, denoised = (metrics.to_unit(a, range) for a in (clean, reconstruction, restored))
-    width = 1.0 if range is None else range[1] - range[0]
     row = {"mse": float(metrics.mse(plain, x).mean()), "restored_mse": float(metrics.mse(denoised, x).mean())}
-    row |= {"mse_range": row["mse"] * width**2, "restored_mse_range": row["restored_mse"] * width**2}
     if range is not None:
-        row |= {"psnr": float(metrics.psnr(plain, x).mean()), "restored_psnr": float(metrics.psnr(denoised, x).mean())}
+        row |= {"signed_mse": 4 * row["mse"], "restored_signed_mse": 4 * row["restored_mse"],   # on [-1, 1]
+                "psnr": float(metrics.psnr(plain, x).mean()),
+                "restored_psnr": float(metrics.psnr(denoised, x).mean())}
     return row
 
 
@@ -206,6 +212,6 @@ def baselines(data: Dataset, corruption: Mapping[str, Any], range: Range | None,
         details |= dict.fromkeys(named, facts)
     rows = [{"name": name, "baseline": True, **details.get(name, {}), **errors(*pair, clean, range)}
             for name, pair in outputs.items()]
-    for key in ("mse", "mse_range", "psnr"):
+    for key in ("mse", "signed_mse", "psnr"):
         rows[0][key] = rows[1][key] = None   # the input itself, and a map fitted to restore: nothing to compare with
     return rows, outputs
