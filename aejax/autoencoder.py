@@ -15,6 +15,7 @@ from aejax.bottlenecks import point
 from aejax.corruptions import identity
 from aejax.losses import squared_error
 from aejax.types import (
+    ArrayLike,
     Autoencoder,
     Batch,
     Bottleneck,
@@ -62,7 +63,7 @@ def autoencoder(
     reconstruction = squared_error() if reconstruction is None else reconstruction
     corruption = _for_network(corruption, network)
 
-    def apply(params: Params, x: Array, method: str) -> Array:
+    def apply(params: Params, x: ArrayLike, method: str) -> Array:
         return network.apply({"params": params}, x, method=method)
 
     def init(key: Key, x: Batch) -> Params:
@@ -77,7 +78,7 @@ def autoencoder(
     def encode(params: Params, x: Batch) -> Float[Array, "batch code"]:
         return bottleneck.code(apply(params, _enter(network, reconstruction.range, x), "encode"))
 
-    def decode(params: Params, code: Float[Array, "batch code"]) -> Float[Array, "batch *datum"]:
+    def decode(params: Params, code: Float[ArrayLike, "batch code"]) -> Float[Array, "batch *datum"]:
         output = reconstruction.activation(apply(params, code, "decode"))
         shape = getattr(network, "shape", output.shape[1:])
         return output.reshape(output.shape[0], *shape)

@@ -33,9 +33,9 @@ COLUMNS = (
 
 TABLE_NOTE = (
     "Bold: best of the trained models. Italic rows are baselines, fitted on the same training data: PCA of the same "
-    "code width, and ridge regression from corrupted to clean. MSE is on the [0, 1] scale (of standardised "
-    "columns for tables) and 4 times as large on [-1, 1]; PSNR is the mean over images; ‖∂h/∂x‖ is the Frobenius norm on the model's own scale. One seed: differences of a few per cent "
-    "mean nothing.")
+    "code width, and ridge regression from corrupted to clean. MSE is on the [0, 1] scale (of standardised columns for "
+    "tables) and 4 times as large on [-1, 1]; PSNR is the mean over images; ‖∂h/∂x‖ is the Frobenius norm on the "
+    "model's own scale. One seed: differences of a few per cent mean nothing.")
 
 
 def corruption_of(data: Dataset) -> dict[str, Any]:

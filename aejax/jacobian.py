@@ -67,7 +67,7 @@ def squared_norm(
         if not isinstance(encode, SplitEncoder) or (method == "closed_form" and not encode.elementwise):
             needed = "one layer" if method == "closed_form" else "a first affine map"
             raise InputError(f"method {method!r} needs an encoder of {needed} (networks.Dense has one): use auto")
-        a = x.reshape(x.shape[0], -1) @ encode.kernel + encode.bias
+        a = x.reshape(x.shape[0], -1) @ encode.kernel + encode.bias[None]
         if method == "closed_form":
             _, slope = jax.jvp(encode.rest, (a,), (jnp.ones_like(a),))
             return jnp.square(slope) @ jnp.sum(jnp.square(encode.kernel), axis=0)

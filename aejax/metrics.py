@@ -3,10 +3,10 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from aejax.types import Range
+from aejax.types import ArrayLike, Range
 
 
-def to_unit(x: Array, range: Range | None) -> Array:
+def to_unit(x: ArrayLike, range: Range | None) -> Array:
     """From `range` (or uint8) to the [0, 1] scale on which metrics and figures work; range None passes.
 
     >>> print(to_unit(jnp.array([-1.0, 1.0]), (-1.0, 1.0)))
@@ -17,16 +17,16 @@ def to_unit(x: Array, range: Range | None) -> Array:
     return jnp.asarray(x) if range is None else (jnp.asarray(x) - range[0]) / (range[1] - range[0])
 
 
-def mse(x: Float[Array, "batch *datum"], y: Float[Array, "batch *datum"]) -> Float[Array, " batch"]:
+def mse(x: Float[ArrayLike, "batch *datum"], y: Float[ArrayLike, "batch *datum"]) -> Float[Array, " batch"]:
     """Mean squared error of each example, (data unit)²: ‖x − y‖² / n. In [-1, 1] it is 4 times that in [0, 1].
 
     >>> print(mse(jnp.zeros((1, 4)), jnp.full((1, 4), 0.5)))
     [0.25]
     """
-    return jnp.mean(jnp.square(x - y).reshape(x.shape[0], -1), axis=1)
+    return jnp.mean(jnp.square(jnp.asarray(x) - y).reshape(x.shape[0], -1), axis=1)
 
 
-def psnr(x: Float[Array, "batch *datum"], y: Float[Array, "batch *datum"], *, data_range: float = 1.0,
+def psnr(x: Float[ArrayLike, "batch *datum"], y: Float[ArrayLike, "batch *datum"], *, data_range: float = 1.0,
          ) -> Float[Array, " batch"]:
     """Peak signal-to-noise ratio of each example in dB: 10 log₁₀(data_range² / MSE); infinite where x = y.
 

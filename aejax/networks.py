@@ -176,7 +176,7 @@ class Convolutional(nn.Module):
     (2, 21, 18, 3)
     """
 
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     code_dim: int
     channels: tuple[int, ...] = (16, 32)
     activation: Activation = "relu"

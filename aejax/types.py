@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
 from jaxtyping import Array, Float
 
 from aejax.errors import InputError
 
-__all__ = ["Autoencoder", "Batch", "Bottleneck", "Callback", "Corruption", "InputError", "Key", "Metrics", "Network",
-           "Params", "Penalty", "Range", "ReconstructionLoss", "Scalar", "SplitEncoder"]
+__all__ = ["ArrayLike", "Autoencoder", "Batch", "Bottleneck", "Callback", "Corruption", "InputError", "Key", "Metrics",
+           "Network", "Params", "Penalty", "Range", "ReconstructionLoss", "Scalar", "SplitEncoder"]
 
+ArrayLike = Array | np.ndarray   # what a user may pass
 Key = Array                      # a typed key, jax.random.key(seed)
 Params = Any                     # a pytree of arrays
 Batch = Any                      # an array, or a pytree of arrays, with one leading axis of examples
@@ -76,7 +78,7 @@ class SplitEncoder(NamedTuple):
     elementwise: bool = False
 
     def __call__(self, x: Array) -> Array:
-        return self.rest(x.reshape(x.shape[0], -1) @ self.kernel + self.bias)
+        return self.rest(x.reshape(x.shape[0], -1) @ self.kernel + self.bias[None])
 
 
 @runtime_checkable

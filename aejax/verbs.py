@@ -28,7 +28,7 @@ def keep_compiled_programs() -> None:
     """Keeps compiled programs between processes in the user's cache folder, unless JAX was told another place."""
     if jax.config.jax_compilation_cache_dir is None:
         jax.config.update("jax_compilation_cache_dir", str(sources.cache_dir() / "xla"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)   # ours compile faster than the default 1 s
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)   # ours compile in less than its 1 s
 
 
 def compare(flags: Any, *, command: str) -> None:

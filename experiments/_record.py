@@ -57,7 +57,7 @@ class Record:
 
     def add(self, name: str, settings: Mapping[str, Any], values: Mapping[str, tuple[str, Sequence[float]]], *,
             seeds: Sequence[int], n: int) -> None:
-        """Adds one row per metric, {metric: (unit, value per seed)}, in place of older rows of this name, and writes."""
+        """Adds one row per metric, {metric: (unit, value per seed)}, replaces older rows of this name, writes."""
         self.rows = [row for row in self.rows if row["name"] != name]
         for metric, (unit, each) in values.items():
             sd = float(np.std(each, ddof=1)) if len(each) > 1 else None

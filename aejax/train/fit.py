@@ -101,7 +101,7 @@ def fit(
             scores = {} if validation is None else evaluate(state.params, validation_key, validation, ae=ae)
             sums, scores, reached = jax.device_get((sums, scores, reached))   # the epoch's one synchronisation
             if reached < steps:
-                raise _diagnose(ae, state, x, noise_key, shuffle_key, epoch, reached, steps, batch_size, history)
+                raise _diagnose(ae, state, x, noise_key, shuffle_key, epoch, int(reached), steps, batch_size, history)
             logs = {name: float(total) / steps for name, total in sums.items()}
             logs |= {f"val_{name}": float(value) for name, value in scores.items()}
             logs["seconds"] = time.perf_counter() - begin

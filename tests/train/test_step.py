@@ -1,0 +1,47 @@
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from aejax import variants
+from aejax.train.step import batch_at, epoch_order, init_state, step_key, train_step
+
+
+def test_order_is_a_permutation_and_changes_with_the_epoch():
+    key = jax.random.key(0)
+    orders = [np.asarray(epoch_order(key, epoch, 100)) for epoch in (0, 1, 0)]
+    assert all(sorted(order) == list(range(100)) for order in orders)
+    np.testing.assert_array_equal(orders[0], orders[2])
+    assert (orders[0] != orders[1]).mean() > 0.9
+
+
+def test_batches_of_a_pytree():
+    x = {"a": jnp.arange(10), "b": jnp.arange(20).reshape(10, 2)}
+    batch = batch_at(x, jnp.arange(10)[::-1], 1, 3)
+    np.testing.assert_array_equal(batch["a"], [6, 5, 4])
+    chex.assert_shape(batch["b"], (3, 2))
+
+
+def test_keys_differ_between_steps_and_epochs():
+    keys = {tuple(jax.random.key_data(step_key(jax.random.key(0), e, s)).tolist()) for e in range(3) for s in range(3)}
+    assert len(keys) == 9
+
+
+def test_one_step_is_the_optimisers_update(dense, images):
+    ae, optimizer, key = variants.standard(dense), optax.sgd(0.1), jax.random.key(1)
+    state = init_state(ae, optimizer, jax.random.key(0), images)
+    new, metrics, finite = train_step(ae, optimizer, state, key, images)
+    gradient = jax.grad(lambda p: ae.loss(p, key, images)[0])(state.params)
+    expected = jax.tree.map(lambda p, g: p - 0.1 * g, state.params, gradient)
+    chex.assert_trees_all_close(new.params, expected, rtol=1e-5, atol=1e-6)
+    assert bool(finite) and int(new.step) == 1 and float(metrics["loss"]) == float(ae.loss(state.params, key, images)[0])
+
+
+def test_a_step_that_is_not_finite_changes_nothing(dense, images):
+    ae, optimizer = variants.standard(dense), optax.adam(0.1)
+    state = init_state(ae, optimizer, jax.random.key(0), images)
+    bad = np.full(images.shape, np.inf, np.float32)
+    new, _, finite = train_step(ae, optimizer, state, jax.random.key(1), bad)
+    assert not bool(finite)
+    chex.assert_trees_all_equal(new, state)
