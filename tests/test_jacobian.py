@@ -1,4 +1,4 @@
-"""Every exact route equals `jax.jacfwd`, on parameters after training: at the start some wrong formulas agree by luck."""
+"""Every exact route equals `jax.jacfwd`, on trained parameters: at the start some wrong formulas agree by luck."""
 
 import functools
 
@@ -147,7 +147,8 @@ def test_auto_prefers_what_costs_less():
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    ({"method": "jacback"}, "unknown method"), ({"chunk_size": 0}, "chunk_size"), ({"method": "hutchinson"}, "needs a key"),
+    ({"method": "jacback"}, "unknown method"), ({"chunk_size": 0}, "chunk_size"),
+    ({"method": "hutchinson"}, "needs a key"),
     ({"method": "gram"}, "first affine map"), ({"method": "closed_form"}, "one layer")])
 def test_bad_options(options, message):
     with pytest.raises(InputError, match=message):

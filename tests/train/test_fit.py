@@ -116,7 +116,7 @@ def test_callbacks(ae, images):
 
 
 class Overfitting:
-    """Validation loss falls for three epochs, then rises: the parameter walks past the optimum of the validation set."""
+    """Validation loss falls for three epochs, then rises: the parameter walks past the validation set's optimum."""
 
     ae = Autoencoder(init=lambda key, x: jnp.zeros(()), encode=None, decode=None, range=(0.0, 9.0),
                      loss=lambda p, key, x: ((s := jnp.mean(jnp.square(p - x))), {"loss": s}))
@@ -173,8 +173,9 @@ def test_divergence_is_reported(dense, images):
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    ({"epochs": 0}, "epochs must be at least 1"), ({"batch_size": 0}, "batch_size"), ({"batch_size": 65}, "64 examples"),
-    ({"patience": 3}, "needs validation"), ({"patience": 0, "validation": np.zeros((1, 6, 5, 1), np.uint8)}, "patience"),
+    ({"epochs": 0}, "epochs must be at least 1"), ({"batch_size": 0}, "batch_size"),
+    ({"batch_size": 65}, "64 examples"), ({"patience": 3}, "needs validation"),
+    ({"patience": 0, "validation": np.zeros((1, 6, 5, 1), np.uint8)}, "patience"),
     ({"validation": np.zeros((0, 6, 5, 1), np.uint8)}, "no example")])
 def test_bad_arguments(ae, images, change, message):
     with pytest.raises(InputError, match=message):
@@ -204,4 +205,5 @@ def test_a_users_network_and_loss(images):
 def test_evaluation_is_that_of_the_history(dense, images):
     ae = variants.standard(dense)
     state, history = fit(ae, images, optimizer=OPTIMIZER, key=KEY, epochs=1, batch_size=16, validation=images[:9])
-    assert float(evaluate(state.params, KEY, images[:9], ae=ae)["loss"]) == pytest.approx(history["val_loss"][0], rel=1e-6)
+    loss = float(evaluate(state.params, KEY, images[:9], ae=ae)["loss"])
+    assert loss == pytest.approx(history["val_loss"][0], rel=1e-6)

@@ -35,7 +35,8 @@ def test_one_step_is_the_optimisers_update(dense, images):
     gradient = jax.grad(lambda p: ae.loss(p, key, images)[0])(state.params)
     expected = jax.tree.map(lambda p, g: p - 0.1 * g, state.params, gradient)
     chex.assert_trees_all_close(new.params, expected, rtol=1e-5, atol=1e-6)
-    assert bool(finite) and int(new.step) == 1 and float(metrics["loss"]) == float(ae.loss(state.params, key, images)[0])
+    assert bool(finite) and int(new.step) == 1
+    assert float(metrics["loss"]) == float(ae.loss(state.params, key, images)[0])
 
 
 def test_a_step_that_is_not_finite_changes_nothing(dense, images):

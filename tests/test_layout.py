@@ -1,0 +1,80 @@
+"""Who may import whom: downward only, lazy imports included; and where `jit` may appear."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "aejax"
+LAYERS = [
+    {"errors"}, {"types"}, {"files"},
+    {"corruptions", "losses", "networks", "bottlenecks", "jacobian", "metrics", "data"},
+    {"autoencoder"}, {"variants", "train"}, {"recipes", "applications"}, {"runs", "figures", "trackers"},
+    {"report", "estimators", "export"}, {"workflows"}, {"compare", "explorer"}, {"verbs"}, {"cli"},
+]
+RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
+INSIDE_TRAIN = {"step": 0, "evaluation": 1, "parallel": 1, "checkpoints": 1, "fit": 2, "sweep": 3}
+SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+
+
+def imported(path: Path) -> set[tuple[str, ...]]:
+    """Every module of aejax that a file imports, as path parts below aejax; `from aejax import x` gives ("x",)."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {tuple(alias.name.split(".")) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            base = tuple(node.module.split("."))
+            found |= {base + (alias.name,) for alias in node.names} if base == ("aejax",) else {base}
+    return {parts[1:] for parts in found if parts[0] == "aejax" and parts[1:] not in {(), ("__version__",)}}
+
+
+def room(path: Path) -> tuple[str, ...]:
+    return path.relative_to(PACKAGE).with_suffix("").parts
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: "/".join(room(path)))
+def test_imports_go_downward(path):
+    own = room(path)
+    for target in imported(path):
+        if target[0] != own[0]:
+            assert RANK[target[0]] < RANK[own[0]], f"{own} imports {target}"
+        elif own[0] == "variants" and own[-1] != "__init__":
+            pytest.fail(f"variants import each other: {own} imports {target}")
+        elif own[0] == "train" and own[-1] != "__init__":
+            assert INSIDE_TRAIN[target[1]] < INSIDE_TRAIN[own[1]], f"{own} imports {target}"
+
+
+def test_every_module_has_a_place():
+    assert {room(path)[0] for path in SOURCES} <= set(RANK)
+
+
+@pytest.mark.parametrize("folder", ["train", "applications"])
+def test_training_and_applications_know_no_variant(folder):
+    for path in (PACKAGE / folder).glob("*.py"):
+        assert not any(target[0] == "variants" for target in imported(path)), path
+
+
+def test_jit_appears_from_training_upward():
+    low = [path for path in SOURCES if RANK[room(path)[0]] <= RANK["autoencoder"] or room(path)[0] == "variants"]
+    assert len(low) > 20
+    for path in low:
+        assert "jax.jit" not in path.read_text() and "@jit" not in path.read_text(), path
+
+
+def test_matplotlib_in_one_place_and_no_experiments():
+    for path in SOURCES:
+        names = {alias.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Import)
+                 for alias in node.names}
+        names |= {node.module for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)}
+        tops = {name.split(".")[0] for name in names}
+        assert "experiments" not in tops and "pickle" not in tops, path
+        assert "matplotlib" not in tops or path.name == "figures.py", path
+
+
+def test_every_source_file_has_its_test_file():
+    tests = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    missing = [path for path in SOURCES if path.name != "__init__.py" and f"test_{path.name}" not in tests]
+    assert not missing
