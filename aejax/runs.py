@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 import platform
 import shutil
 from collections.abc import Mapping
@@ -74,7 +75,14 @@ def environment() -> dict[str, Any]:
     packages = ("jax", "jaxlib", "flax", "optax", "numpy")
     return {"versions": {"aejax": aejax.__version__, "python": platform.python_version(),
                          **{name: version(name) for name in packages}},
-            "device": f"{jax.device_count()} x {jax.devices()[0].device_kind} ({jax.default_backend()})"}
+            "device": device()}
+
+
+def device() -> str:
+    """What the computation runs on, for people."""
+    if jax.default_backend() == "cpu":
+        return f"{os.cpu_count()} CPU cores"
+    return f"{jax.device_count()} x {jax.devices()[0].device_kind}"
 
 
 def write_json(path: str | Path, value: Any) -> None:

@@ -16,7 +16,7 @@ from aejax.compare import COLUMNS, corruption_of, write_report
 from aejax.compare import compare as run_comparison
 from aejax.files import write_array, write_picture
 from aejax.recipes import NETWORKS, Recipe, build, nearest
-from aejax.runs import check_folder, load
+from aejax.runs import check_folder, device, load
 from aejax.trackers import Progress
 from aejax.types import InputError, Range
 from aejax.workflows import Row, Training, check_training, results, train_run
@@ -132,7 +132,7 @@ def data(flags: Any, *, command: str) -> None:
 
 
 def _say_device() -> None:
-    logger.info("device: %d x %s (%s)", jax.device_count(), jax.devices()[0].device_kind, jax.default_backend())
+    logger.info("device: %s", device())
 
 
 def _training(flags: Any) -> Training:

@@ -1,0 +1,54 @@
+"""Writes the tables of the README from the committed results, between markers: `make readme`."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from experiments._record import RESULTS
+
+README = Path(__file__).parent.parent / "README.md"
+MARKER = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def comparison(results: dict[str, Any]) -> str:
+    """The table of `compare_autoencoders`: test errors on [-1, 1], mean ± sd over seeds."""
+    metrics = {"signed_mse": "reconstruction MSE", "psnr": "PSNR dB", "restored_signed_mse": "masked → clean MSE",
+               "restored_psnr": "PSNR dB", "jacobian_norm": "mean ‖∂h/∂x‖"}
+    digits = {"signed_mse": 4, "psnr": 2, "restored_signed_mse": 4, "restored_psnr": 2, "jacobian_norm": 2}
+    found = {(row["name"], row["metric"]): row for row in results["rows"]}
+    names = list(dict.fromkeys(row["name"] for row in results["rows"]))
+    models = [name for name in names if (name, "seconds") in found]
+    lines = ["| | " + " | ".join(metrics.values()) + " |", "|---" + "|---:" * len(metrics) + "|"]
+    for name in models + [name for name in names if name not in models]:
+        cells = []
+        for metric, places in digits.items():
+            row = found.get((name, metric))
+            cells.append("–" if row is None else f"{row['value']:.{places}f}" + (
+                f" ± {row['sd']:.{places}f}" if name in models else ""))
+        lines.append(f"| {name if name in models else f'*{name}*'} | " + " | ".join(cells) + " |")
+    seeds, n = results["rows"][0]["seeds"], results["rows"][0]["n"]
+    lines.append(f"\nBy `{results['command']}` in {results['minutes']:.0f} minutes on {results['device']}: {n:,} test "
+                 f"images of MNIST, pixels in [-1, 1], mean ± sd over {len(seeds)} seeds; baselines in italics.")
+    return "\n".join(lines) + "\n"
+
+
+TABLES = {"compare_autoencoders": comparison}
+
+
+def render(text: str) -> str:
+    """The text with every table between markers written anew.
+
+    Raises:
+      ValueError: results of a smoke run, or a marker that no table belongs to.
+    """
+    def table(match: re.Match) -> str:
+        results = json.loads((RESULTS / f"{match[2]}.json").read_text())
+        if results["smoke"]:
+            raise ValueError(f"{match[2]}.json holds a smoke run: run {results['command']} in full")
+        return match[1] + TABLES[match[2]](results) + match[3]
+    return MARKER.sub(table, text)
+
+
+if __name__ == "__main__":
+    README.write_text(render(README.read_text()))

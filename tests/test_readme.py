@@ -1,0 +1,50 @@
+"""What the README says is true: its tables come from the results, its example runs, its commands exist."""
+
+import contextlib
+import io
+import re
+import shlex
+
+import pytest
+
+from aejax.cli import VERBS
+from experiments.readme import README, render
+
+TEXT = README.read_text()
+
+
+def test_tables_are_those_of_the_results():
+    assert render(TEXT) == TEXT, "run: make readme"
+
+
+def test_a_smoke_run_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "compare_autoencoders.json").write_text('{"smoke": true, "command": "x"}')
+    monkeypatch.setattr("experiments.readme.RESULTS", tmp_path)
+    with pytest.raises(ValueError, match="smoke"):
+        render(TEXT)
+
+
+def test_the_example_prints_what_it_says():
+    code, output = re.search(r"```python\n(.*?)```\n```\n(.*?)```", TEXT, re.DOTALL).groups()
+    assert len(code.splitlines()) <= 8
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, "README.md", "exec"), {})
+    assert printed.getvalue() == output
+
+
+COMMANDS = re.findall(r"`(aejax [^`]+)`", TEXT)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_exist(command):
+    import dataclasses
+    _, verb, *words = shlex.split(command)
+    known = {field.name.replace("_", "-") for field in dataclasses.fields(VERBS[verb])}
+    for word in words:
+        assert not word.startswith("--") or word[2:] in known, command
+
+
+def test_pictures_are_there_and_small():
+    for path in re.findall(r"!\[.*?\]\((.*?)\)", TEXT):
+        assert 0 < (README.parent / path).stat().st_size < 300_000
