@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 
 from aejax.bottlenecks import point
 from aejax.corruptions import identity
+from aejax.jacobian import BatchCoupledEncoderError
 from aejax.losses import squared_error
 from aejax.types import (
     ArrayLike,
@@ -68,11 +69,16 @@ def autoencoder(
 
     def init(key: Key, x: Batch) -> Params:
         check_data(x, reconstruction.range)
-        variables = network.init(key, _enter(network, reconstruction.range, x), method=_encode_decode)
+        x = _enter(network, reconstruction.range, x)
+        variables = network.init(key, x, method=_encode_decode)
         extra = sorted(set(variables) - {"params"})
         if extra:
-            raise InputError(f"{type(network).__name__} keeps {', '.join(extra)} between calls (BatchNorm does): it "
-                             "would couple the examples of a batch; use GroupNorm or LayerNorm")
+            raise BatchCoupledEncoderError(
+                f"{type(network).__name__} keeps {', '.join(extra)} between calls (BatchNorm does): it would couple "
+                "the examples of a batch; use GroupNorm or LayerNorm")
+        traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((x, variables)))
+        if hasattr(penalty, "check") and not traced:
+            penalty.check(network, variables["params"], x)
         return variables["params"]
 
     def encode(params: Params, x: Batch) -> Float[Array, "batch code"]:

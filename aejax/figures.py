@@ -22,9 +22,9 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 def _save(figure: Figure, path: str | Path, *, colours: int | None = None) -> None:
     """`colours` reduces the palette, which shrinks figures of noise-like kernels to a third."""
     with atomic(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+        figure.savefig(temporary, dpi=120, format="png")
         if colours:
-            Image.open(temporary).convert("RGB").quantize(colours).save(temporary, optimize=True)
+            Image.open(temporary).convert("RGB").quantize(colours).save(temporary, format="png", optimize=True)
 
 
 def _show(axes, image: np.ndarray) -> None:

@@ -20,20 +20,34 @@ __all__ = ["MAX_PIXELS", "PICTURE_SUFFIXES", "InputError", "atomic", "read_pictu
 def atomic(path: str | os.PathLike) -> Iterator[Path]:
     """Yields a temporary path beside `path` and moves it there when the block ends without an error.
 
-    >>> with atomic("results.json") as temporary:   # doctest: +SKIP
+    Raises:
+      InputError: `path` cannot be written: a folder, below a file, or without permission.
+
+    >>> with tempfile.TemporaryDirectory() as folder, atomic(Path(folder) / "results.json") as temporary:
     ...     temporary.write_text("{}")
+    2
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
+    with _writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+        os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())   # mkstemp's 0600 would hide a result from the user's colleagues
-        os.replace(temporary, path)
+        with _writing(path):
+            os.chmod(temporary, 0o666 & ~_umask())   # mkstemp's 0600 would hide a result from the user's colleagues
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error
 
 
 def _umask() -> int:
@@ -65,7 +79,9 @@ def read_picture(path: str | os.PathLike) -> np.ndarray:
                 pixels = np.asarray(image.convert("RGB"))
                 grey = (pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all()
                 return pixels[..., :1] if grey else pixels
-            image = image.convert("L" if image.mode in ("1", "L", "F") else "RGB")
+            if image.mode == "F":
+                raise InputError(f"{path}: a picture of floats, whose scale is unknown; save it with 8 or 16 bits")
+            image = image.convert("L" if image.mode in ("1", "L") else "RGB")
             return np.asarray(image).reshape(image.height, image.width, -1)
     except InputError:
         raise

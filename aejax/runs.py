@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 from safetensors import SafetensorError
@@ -128,16 +129,16 @@ def load(path: str | Path) -> Run:
         config = json.loads((path / "config.json").read_text())
         recipe = Recipe(**config["recipe"])
         shape = config["data"]["shape"]
-    except (ValueError, KeyError, TypeError) as error:
+        ae = build(recipe)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path / 'config.json'} is damaged ({error}): train the run again") from error
     weights = path / "params.safetensors"
     if hashlib.sha256(weights.read_bytes()).hexdigest() != config.get("params_sha256"):
         raise InputError(f"{weights} is not the file that config.json describes (sha256 differs): train the run again")
     try:
-        params = traverse_util.unflatten_dict(load_file(weights), sep="/")
+        params = jax.tree.map(jnp.asarray, traverse_util.unflatten_dict(load_file(weights), sep="/"))
     except SafetensorError as error:
         raise InputError(f"{weights} is damaged ({error}): train the run again") from error
-    ae = build(recipe)
     expected = jax.eval_shape(ae.init, jax.random.key(0), jax.ShapeDtypeStruct((1, *shape), np.float32))
     if jax.tree.map(lambda leaf: leaf.shape, expected) != jax.tree.map(lambda leaf: leaf.shape, params):
         raise InputError(f"{weights} does not fit the recipe in config.json: train the run again")

@@ -3,8 +3,9 @@
 import json
 import sys
 from collections.abc import Mapping
+from io import TextIOBase
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from aejax.types import Callback
 
@@ -26,7 +27,7 @@ class JsonLines(Callback):
 class Progress(Callback):
     """A progress bar on a terminal; elsewhere one line an epoch, so that logs stay readable."""
 
-    def __init__(self, label: str, stream: TextIO | None = None):
+    def __init__(self, label: str, stream: TextIOBase | None = None):
         self.label, self.stream = label, stream or sys.stderr
         self.bar = None
 

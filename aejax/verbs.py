@@ -88,7 +88,10 @@ def reconstruct(flags: Any, *, command: str) -> None:
     inputs = sources.read_inputs(flags.pictures, run.shape, run.config["data"]["standardiser"])
     targets = [flags.output / f"{name}.png" for name in inputs.names] if inputs.pictures else [
         flags.output / "reconstructions.npy"]
-    for target in targets:
+    figure = flags.output / "figure.png"
+    while figure in targets:   # a picture of that name
+        figure = figure.with_name(f"_{figure.name}")
+    for target in (*targets, figure) if inputs.pictures else targets:
         if target.exists() and not flags.overwrite:
             raise InputError(f"{target} exists: choose another --output, or add --overwrite")
     for note in inputs.notes:
@@ -102,10 +105,10 @@ def reconstruct(flags: Any, *, command: str) -> None:
     for target, image in zip(targets, unit, strict=True):
         write_picture(target, np.rint(image * 255).astype(np.uint8))
     given = np.asarray(metrics.to_unit(inputs.x, run.ae.range))
-    figures.image_rows(flags.output / "figure.png", [("input", given[:10]), ("reconstruction", unit[:10])])
+    figures.image_rows(figure, [("input", given[:10]), ("reconstruction", unit[:10])])
     error = metrics.mse(given, unit)
     print(f"{len(unit)} pictures, mean squared error {float(error.mean()):.5f} on the [0, 1] scale")
-    print((flags.output / "figure.png").resolve())
+    print(figure.resolve())
 
 
 def data(flags: Any, *, command: str) -> None:

@@ -62,7 +62,7 @@ class Trained:
 
 def check_training(training: Training) -> None:
     """Refuses settings before any work starts."""
-    for name, least in (("epochs", 1), ("batch_size", 1), ("patience", 1)):
+    for name, least in (("epochs", 1), ("batch_size", 1), ("patience", 1), ("seed", 0)):
         value = getattr(training, name)
         if value is not None and value < least:
             raise InputError(f"--{name.replace('_', '-')} must be at least {least}, got {value}")
@@ -190,7 +190,7 @@ def errors(reconstruction: np.ndarray, restored: np.ndarray, clean: np.ndarray, 
 
 
 def baselines(data: Dataset, corruption: Mapping[str, Any], range: Range | None, clean: np.ndarray, noisy: np.ndarray,
-              code_dims: Sequence[int], seed: int = 0) -> tuple[list[Row], dict[str, np.ndarray]]:
+              code_dims: Sequence[int], seed: int = 0) -> tuple[list[Row], dict[str, tuple[np.ndarray, np.ndarray]]]:
     """What an honest critic compares with, fitted on the training data: PCA of the same code, the best linear denoiser.
 
     Returns:

@@ -67,6 +67,9 @@ def load_arrays(path: Path, *, seed: int = 0) -> Dataset:
     for name in ("train", "test"):
         if name in parts:
             _check_shape(parts[name], labels[f"{name}_labels"], path, name)
+    data = {name: parts[name] for name in ("train", "test") if name in parts}
+    if all(part.dtype.kind == "f" for part in data.values()):   # before the split: errors count as the file does
+        parts |= {name: to_float32(part, path, name) for name, part in data.items()}
     if "test" not in parts:
         kept, held, note = hold_out(len(parts["train"]), seed, path)
         known = labels["train_labels"]
@@ -102,9 +105,8 @@ def _convert(data: dict[str, np.ndarray], path: Path):
         data = {name: part.astype(np.uint8) * np.uint8(255) for name, part in data.items()}
         notes = ("bool converted to uint8: True is 255",)
     elif kinds <= set("iu"):
-        data, notes = _bytes(data, dtypes, path)
+        data, notes = as_bytes(data, dtypes, path)
     elif kinds == {"f"}:
-        data = {name: to_float32(part, path, name) for name, part in data.items()}
         low, high = min(part.min() for part in data.values()), max(part.max() for part in data.values())
         found = next(((a, 1.0) for a in (0.0, -1.0) if a <= low and high <= 1), None)
         if found is None and data["train"].ndim == 2:
@@ -121,7 +123,12 @@ def _convert(data: dict[str, np.ndarray], path: Path):
     return data, found, standardiser, notes
 
 
-def _bytes(data: dict[str, np.ndarray], dtypes: str, path: Path):
+def as_bytes(data: dict[str, np.ndarray], dtypes: str, path: Path):
+    """Integer arrays as uint8, and notes.
+
+    Raises:
+      InputError: numbers that are no bytes.
+    """
     if dtypes == "uint8":
         return data, ()
     low, high = min(part.min() for part in data.values()), max(part.max() for part in data.values())

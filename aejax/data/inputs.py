@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from aejax.data.arrays import read_parts
+from aejax.data.arrays import as_bytes, read_parts
 from aejax.data.dataset import Standardiser
 from aejax.data.pictures import list_pictures, read_pictures
 from aejax.data.tables import read_table
@@ -65,6 +65,11 @@ def read_inputs(source: str | Path, shape: tuple[int, ...], standardiser: Any = 
         x = x[..., None]
     if x.shape[1:] != shape:
         raise InputError(f"{path}: examples of shape {x.shape[1:]}, but the run takes {shape}")
+    if not len(x) or x.dtype.kind not in "biuf":
+        raise InputError(f"{path}: {len(x)} examples of {x.dtype}; expected numbers, one example per row")
+    if x.dtype.kind in "iu" and standardiser is None:   # as `load` reads what a run is trained on
+        parts, more = as_bytes({"x": x}, str(x.dtype), path)
+        x, notes = parts["x"], (*notes, *more)
     if x.dtype != np.uint8:
         x = x.astype(np.float32)
         if not np.isfinite(x).all():
@@ -89,6 +94,13 @@ def _read_pictures(path: Path, shape: tuple[int, ...]) -> Inputs:
                   else np.repeat(images, 3, axis=3))
     names = [file.relative_to(path).with_suffix("").as_posix().replace("/", "-") if path.is_dir() else file.stem
              for file in paths]
-    if len(set(names)) < len(names):   # a.png beside a.jpg
+    if _clash(names):   # a.png beside a.jpg
         names = [f"{name}-{file.suffix[1:]}" for name, file in zip(names, paths, strict=True)]
+    if _clash(names):   # x/a.png beside x-a.png
+        names = [f"{i}-{name}" for i, name in enumerate(names, 1)]
     return Inputs(images, tuple(names), notes=notes)
+
+
+def _clash(names: list[str]) -> bool:
+    """Whether two would be one file; some file systems do not tell A from a."""
+    return len({name.lower() for name in names}) < len(names)

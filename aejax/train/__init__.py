@@ -3,5 +3,6 @@
 from aejax.train.evaluation import evaluate
 from aejax.train.fit import NonFiniteLossError, fit
 from aejax.train.step import TrainState, init_state
+from aejax.train.sweep import sweep
 
-__all__ = ["NonFiniteLossError", "TrainState", "evaluate", "fit", "init_state"]
+__all__ = ["NonFiniteLossError", "TrainState", "evaluate", "fit", "init_state", "sweep"]

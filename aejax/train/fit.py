@@ -86,14 +86,13 @@ def fit(
     info = {"epochs": epochs, "batch_size": batch_size, "steps_per_epoch": steps, "examples": examples,
             "left_out": left_out, "parameters": sum(leaf.size for leaf in jax.tree.leaves(state.params)),
             "device": str(jax.tree.leaves(x)[0].devices())}
-    for callback in callbacks:
-        callback.on_train_begin(info)
-
     history: History = {}
     best, best_loss, waited = None, np.inf, 0
     with contextlib.ExitStack() as stack:
         for callback in callbacks:
-            stack.callback(callback.on_train_end, history)
+            stack.callback(callback.on_train_end, history)   # before it begins, so that it ends whatever happens
+        for callback in callbacks:
+            callback.on_train_begin(info)
         for epoch in range(epochs):
             begin = time.perf_counter()
             state, sums, reached = run_segment(state, x, noise_key, shuffle_key, epoch, 0, steps, ae=ae,

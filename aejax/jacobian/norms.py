@@ -1,11 +1,9 @@
-"""The exact contractive penalty Ω(x) = ‖∂h/∂x‖²_F for any encoder, and cheaper exact routes to the same number.
+"""‖∂h/∂x‖²_F for any encoder, and cheaper exact routes to the same number.
 
 `jax.jacfwd` is the definition that every other route is held to, on trained parameters. With h = rest(a), a = x W + b,
 K = ∂h/∂a and G = WᵀW the Jacobian is K Wᵀ, so that ‖J‖² = tr(K G Kᵀ): the size n of the input has left the sum.
 """
 
-import functools
-import logging
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,9 +12,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from aejax.types import InputError, Key, Penalty, SplitEncoder
+from aejax.types import InputError, Key, SplitEncoder
 
-logger = logging.getLogger("aejax")
 METHODS = ("auto", "jacfwd", "jacrev", "gram", "closed_form", "hutchinson")
 Encoder = Callable[[Array], Array]   # (B, *datum) -> (B, d); a SplitEncoder allows more methods
 
@@ -67,20 +64,17 @@ def squared_norm(
         if not isinstance(encode, SplitEncoder) or (method == "closed_form" and not encode.elementwise):
             needed = "one layer" if method == "closed_form" else "a first affine map"
             raise InputError(f"method {method!r} needs an encoder of {needed} (networks.Dense has one): use auto")
-        a = x.reshape(x.shape[0], -1) @ encode.kernel + encode.bias[None]
         if method == "closed_form":
-            _, slope = jax.jvp(encode.rest, (a,), (jnp.ones_like(a),))
-            return jnp.square(slope) @ jnp.sum(jnp.square(encode.kernel), axis=0)
+            return jnp.square(_slope(encode, x)) @ jnp.sum(jnp.square(encode.kernel), axis=0)
         gram = encode.kernel.T @ encode.kernel
-        passes = _single(encode.rest, "jacrev" if _code_dim(encode, x) < a.shape[1] else "jacfwd")
-        return _map_chunks(lambda rows: _quadratic(jax.vmap(passes)(rows), gram), a, chunk_size)
-    jacobian = _single(encode, method)
-    return _map_chunks(jax.vmap(lambda row: jnp.sum(jnp.square(jacobian(row)))), x, chunk_size)
+        return map_chunks(lambda rows: _quadratic(_from_first_layer(encode, rows), gram), x, chunk_size)
+    jacobian = single(encode, method)
+    return map_chunks(jax.vmap(lambda row: jnp.sum(jnp.square(jacobian(row)))), x, chunk_size)
 
 
 def plan(encode: Encoder, x: Float[Array, "batch *datum"]) -> Plan:
     """The exact method of least predicted cost for this encoder and these shapes; never an estimate."""
-    n, d = math.prod(x.shape[1:]), _code_dim(encode, x)
+    n, d = math.prod(x.shape[1:]), code_dim(encode, x)
     if not isinstance(encode, SplitEncoder):
         return Plan("jacrev" if d < n else "jacfwd", min(d, n) * n, d * n)   # passes times at least n values each
     m = encode.kernel.shape[1]
@@ -108,9 +102,49 @@ def hutchinson(encode: Encoder, x: Float[Array, "batch *datum"], *, key: Key | N
             signs = jax.vmap(lambda k, c: jax.random.rademacher(k, c.shape, c.dtype))(sample_key, code)
             return jnp.sum(jnp.square(pullback(signs)[0]).reshape(rows.shape[0], -1), axis=1)
         return jax.lax.map(draw, jax.vmap(lambda k: jax.random.split(k, samples), out_axes=1)(keys)).T
-    values = _map_chunks(of_rows, (x, jax.random.split(key, x.shape[0])), chunk_size)
+    values = map_chunks(of_rows, (x, jax.random.split(key, x.shape[0])), chunk_size)
     deviation = jnp.std(values, axis=1, ddof=1) if samples > 1 else jnp.full(x.shape[0], jnp.nan)
     return jnp.mean(values, axis=1), deviation / samples**0.5
+
+
+def difference_squared_norm(encode: Encoder, x: Float[Array, "batch *datum"], y: Float[Array, "batch *datum"], *,
+                            chunk_size: int | None = None) -> Float[Array, " batch"]:
+    """‖J(x) − J(y)‖²_F at each pair of examples, exact, by the route that `plan` picks; the term of CAE+H.
+
+    Source: Rifai et al., "Higher order contractive auto-encoder", ECML 2011.
+
+    >>> print(difference_squared_norm(lambda x: x**2, jnp.zeros((1, 2)), jnp.ones((1, 2))))
+    [8.]
+    """
+    method = plan(encode, x).method
+    if method == "closed_form":
+        return jnp.square(_slope(encode, x) - _slope(encode, y)) @ jnp.sum(jnp.square(encode.kernel), axis=0)
+
+    def of_rows(pair: tuple[Array, Array]) -> Array:
+        if method == "gram":
+            first, second = (_from_first_layer(encode, rows) for rows in pair)
+            return _quadratic(first - second, encode.kernel.T @ encode.kernel)
+        first, second = (jax.vmap(single(encode, method))(rows) for rows in pair)
+        return jnp.sum(jnp.square(first - second).reshape(first.shape[0], -1), axis=1)
+    return map_chunks(of_rows, (x, y), chunk_size)
+
+
+def composed_squared_norm(encode: Encoder, decode: Encoder, x: Float[Array, "batch *datum"], *,
+                          chunk_size: int | None = None) -> Float[Array, " batch"]:
+    """‖∂ decode(encode(x))/∂x‖²_F, exact: with A = ∂h/∂x and D = ∂x̂/∂h it is tr(DᵀD · AAᵀ), d backward and d forward
+    passes instead of n of the whole.
+
+    >>> print(composed_squared_norm(lambda x: 2 * x[:, :1], lambda h: 3 * h, jnp.ones((1, 4))))
+    [36.]
+    """
+    def of_rows(rows: Array) -> Array:
+        inner = jax.vmap(single(encode, "jacrev"))(rows)
+        outer = jax.vmap(single(decode, "jacfwd"))(encode(rows))
+        inner = inner.reshape(*inner.shape[:2], -1)
+        outer = outer.reshape(outer.shape[0], -1, inner.shape[1])
+        left, right = jnp.einsum("bnd,bne->bde", outer, outer), jnp.einsum("bdn,ben->bde", inner, inner)
+        return jnp.sum(left * right, axis=(1, 2))
+    return map_chunks(of_rows, x, chunk_size)
 
 
 @jax.custom_jvp
@@ -127,16 +161,33 @@ def _quadratic_jvp(primals, tangents):
     return value, 2 * jnp.sum(product * k_dot, axis=(1, 2)) + jnp.sum((k @ gram_dot) * k, axis=(1, 2))
 
 
-def _single(function: Encoder, method: str) -> Callable[[Array], Array]:
+def _slope(encode: SplitEncoder, x: Array) -> Array:
+    """f'(a) of a one-layer encoder, (B, m)."""
+    a = _pre_activation(encode, x)
+    return jax.jvp(encode.rest, (a,), (jnp.ones_like(a),))[1]
+
+
+def _from_first_layer(encode: SplitEncoder, x: Array) -> Array:
+    """K = ∂h/∂a, (B, d, m), in min(d, m) passes."""
+    a = _pre_activation(encode, x)
+    return jax.vmap(single(encode.rest, "jacrev" if code_dim(encode, x) < a.shape[1] else "jacfwd"))(a)
+
+
+def _pre_activation(encode: SplitEncoder, x: Array) -> Array:
+    return x.reshape(x.shape[0], -1) @ encode.kernel + encode.bias[None]
+
+
+def single(function: Encoder, method: str) -> Callable[[Array], Array]:
     """The Jacobian of one example, (d, *datum)."""
     return {"jacfwd": jax.jacfwd, "jacrev": jax.jacrev}[method](lambda row: function(row[None])[0])
 
 
-def _code_dim(encode: Encoder, x: Array) -> int:
+def code_dim(encode: Encoder, x: Array) -> int:
+    """d, the length of the code, by shapes alone."""
     return math.prod(jax.eval_shape(encode, jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype)).shape[1:])
 
 
-def _map_chunks(function: Callable, rows, chunk_size: int | None) -> Array:
+def map_chunks(function: Callable, rows, chunk_size: int | None) -> Array:
     """function(rows) in chunks of the leading axis, each recomputed in the backward pass, so that memory is bounded."""
     size = jax.tree.leaves(rows)[0].shape[0]
     if chunk_size is None or chunk_size >= size:
@@ -156,29 +207,3 @@ def check_method(method: str, chunk_size: int | None) -> None:
         raise InputError(f"unknown method {method!r}: one of {', '.join(METHODS)}")
     if chunk_size is not None and chunk_size < 1:
         raise InputError(f"chunk_size must be at least 1, got {chunk_size}")
-
-
-def encoder_of(network, params) -> Encoder:
-    """The network's encoder for these parameters, split after its first affine map where the network offers that."""
-    if hasattr(network, "split_encoder"):
-        return network.split_encoder(params)
-    return functools.partial(network.apply, {"params": params}, method="encode")
-
-
-@functools.cache
-def _say(message: str) -> None:
-    logger.info(message)   # once: a training step is traced several times
-
-
-def contractive_penalty(*, method: str = "auto", chunk_size: int | None = None, samples: int = 1) -> Penalty:
-    """Ω(x) = ‖∂h/∂x‖²_F as a `types.Penalty`; arguments as for `squared_norm`."""
-    check_method(method, chunk_size)
-
-    def penalty(network, params, key, x, code) -> Float[Array, " batch"]:
-        encode = encoder_of(network, params)
-        if method == "auto":
-            choice = plan(encode, x)
-            _say(f"Jacobian norm by {choice.method}: about {choice.operations:.3g} multiply-adds and "
-                 f"{choice.floats * 4e-6:.2g} MB an example")
-        return squared_norm(encode, x, method=method, chunk_size=chunk_size, key=key, samples=samples)
-    return penalty

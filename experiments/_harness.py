@@ -1,0 +1,27 @@
+"""Times several callables in one run, in turn, so that a machine that slows down slows all of them."""
+
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+
+def interleaved(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, np.ndarray]:
+    """Seconds of each call, {name: (rounds,)}: every round times each call once, after one call to warm up.
+
+    A call must not return before its work is done (`jax.block_until_ready`).
+    """
+    for call in calls.values():
+        call()
+    seconds = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            begin = time.perf_counter()
+            call()
+            seconds[name].append(time.perf_counter() - begin)
+    return {name: np.array(values) for name, values in seconds.items()}
+
+
+def ratios(seconds: Mapping[str, np.ndarray], reference: str) -> dict[str, tuple[float, float, float]]:
+    """Each call's seconds over the reference's, round by round: {name: (median, lower and upper quartile)}."""
+    return {name: tuple(np.percentile(values / seconds[reference], (50, 25, 75))) for name, values in seconds.items()}

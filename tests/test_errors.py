@@ -1,0 +1,7 @@
+from aejax import errors, files, types
+
+
+def test_one_error_under_all_its_names():
+    """What callers catch as aejax.types.InputError is what reading data raises without JAX."""
+    assert types.InputError is files.InputError is errors.InputError
+    assert issubclass(errors.InputError, ValueError)

@@ -1,0 +1,200 @@
+import dataclasses
+import json
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+from aejax import jacobian, runs, workflows
+from aejax.data import Dataset, Standardiser
+from aejax.recipes import Recipe
+from aejax.train import NonFiniteLossError
+from aejax.types import Callback, InputError
+from aejax.workflows import Training, check_training, train_run
+
+RNG = np.random.default_rng(0)
+PICTURES = RNG.integers(0, 256, (49, 4, 3, 1), np.uint8)
+IMAGES = Dataset(PICTURES[:40], None, PICTURES[40:], None, "noise", source="noise: made in a test", notes=("a note",))
+RECIPE = Recipe("standard", {"name": "dense", "shape": [4, 3, 1], "code_dim": 2})
+MASK = {"name": "masking_noise", "rate": 0.5}
+TRAINING = Training(epochs=2, batch_size=8, seed=5)
+DIVERGING = Recipe("standard", RECIPE.network, {"name": "squared_error", "activation": "identity"})
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return workflows.train(RECIPE, IMAGES, TRAINING)
+
+
+@pytest.fixture(scope="module")
+def found(trained):
+    return workflows.results({"mine": trained}, IMAGES, MASK, seed=1)
+
+
+def test_train(trained):
+    assert {"loss", "val_loss", "seconds"} <= set(trained.history) and len(trained.history["loss"]) == 2
+    assert int(trained.state.step) == 2 * (36 // 8) and trained.params is trained.state.params   # 4 are held out
+    assert trained.seconds > 0 and trained.ae.range == (0.0, 1.0)
+    chex.assert_trees_all_equal(workflows.train(RECIPE, IMAGES, TRAINING).params, trained.params)
+
+
+def test_without_validation_all_examples_are_trained_on():
+    result = workflows.train(RECIPE, IMAGES, dataclasses.replace(TRAINING, epochs=1, validation=0.0))
+    assert "val_loss" not in result.history and int(result.state.step) == 5
+
+
+def test_test_arrays(found):
+    np.testing.assert_allclose(found.clean, IMAGES.test / 255, atol=1e-6)
+    masked = found.noisy == 0
+    np.testing.assert_array_equal(found.noisy[~masked], found.clean[~masked])
+    assert 0.3 < masked.mean() < 0.7
+    again, other = (workflows.test_arrays(IMAGES, MASK, (0.0, 1.0), seed)[1] for seed in (1, 2))
+    np.testing.assert_array_equal(found.noisy, again)
+    assert not np.array_equal(found.noisy, other)
+
+
+def test_a_models_row_is_numpys(trained, found):
+    row = found.rows[0]
+    plain, restored = (np.asarray(trained.ae.decode(trained.params, trained.ae.encode(trained.params, x)))
+                       for x in (found.clean, found.noisy))
+    assert row["name"] == "mine" and row["code_dim"] == 2 and "baseline" not in row
+    assert row["parameters"] == 12 * 2 + 2 + 2 * 12 + 12 and row["seconds"] == trained.seconds
+    for key, output in (("", plain), ("restored_", restored)):
+        mse = np.mean((output - found.clean) ** 2, axis=(1, 2, 3))
+        assert row[f"{key}mse"] == pytest.approx(mse.mean(), rel=1e-5)
+        assert row[f"{key}signed_mse"] == pytest.approx(4 * mse.mean(), rel=1e-5)
+        assert row[f"{key}psnr"] == pytest.approx(np.mean(10 * np.log10(1 / mse)), rel=1e-5)
+    norms = jacobian.squared_norm(lambda x: trained.ae.encode(trained.params, x), jnp.asarray(found.clean),
+                                  method="jacfwd")
+    assert row["jacobian_norm"] == pytest.approx(float(np.mean(np.sqrt(norms))), rel=1e-4)
+
+
+def test_errors_are_on_the_unit_scale():
+    """A model in [-1, 1] and one in [0, 1] that make the same images get the same numbers."""
+    clean, output = RNG.random((2, 3, 4)).astype(np.float32)
+    unit = workflows.errors(output, output, clean, (0.0, 1.0))
+    signed = workflows.errors(2 * output - 1, 2 * output - 1, 2 * clean - 1, (-1.0, 1.0))
+    assert signed == pytest.approx(unit, rel=1e-4)
+    assert unit["signed_mse"] == pytest.approx(np.mean((2 * output - 2 * clean) ** 2), rel=1e-5)
+    assert set(workflows.errors(output, output, clean, None)) == {"mse", "restored_mse"}   # a table has no peak
+
+
+def test_baselines(found):
+    rows = {row["name"]: row for row in found.rows[1:]}
+    assert list(rows) == ["corrupted input", "linear denoiser", "PCA-2", "PCA-2, cut to range"]
+    assert all(row["baseline"] for row in rows.values())
+    corrupted, pca, cut = rows["corrupted input"], rows["PCA-2"], rows["PCA-2, cut to range"]
+    assert corrupted["restored_mse"] == pytest.approx(np.mean((found.noisy - found.clean) ** 2), rel=1e-5)
+    assert corrupted["mse"] is corrupted["psnr"] is rows["linear denoiser"]["mse"] is None
+    model, clean = PCA(2).fit(IMAGES.train.reshape(40, -1) / 255), found.clean.reshape(9, -1)
+    expected = model.inverse_transform(model.transform(clean))
+    assert pca["mse"] == pytest.approx(np.mean((expected - clean) ** 2), rel=1e-4)
+    assert cut["mse"] == pytest.approx(np.mean((expected.clip(0, 1) - clean) ** 2), rel=1e-4)
+    assert cut["mse"] <= pca["mse"]
+    assert (pca["code_dim"], pca["parameters"]) == (2, 2 * 12 + 12)
+    # its Jacobian, two orthonormal rows, has norm √2 everywhere
+    assert pca["jacobian_norm"] == pytest.approx(np.linalg.norm(model.components_))
+
+
+def test_pca_of_a_table_is_not_wider_than_the_table():
+    table = RNG.normal(size=(30, 3)).astype(np.float32)
+    data = Dataset(table[:20], None, table[20:], None, "table", range=None)
+    clean, noisy = workflows.test_arrays(data, MASK, None)
+    rows, outputs = workflows.baselines(data, MASK, None, clean, noisy, [2, 500])
+    assert [row["name"] for row in rows] == ["corrupted input", "linear denoiser", "PCA-2", "PCA-3"]
+    np.testing.assert_allclose(outputs["PCA-3"][0], clean, atol=1e-5)
+
+
+def test_train_run_writes_what_repeats_it(tmp_path):
+    source = {"source": "noise.npy", "size": None}
+    trained = train_run(RECIPE, IMAGES, TRAINING, tmp_path, command="aejax train", source=source)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["config.json", "metrics.jsonl", "params.safetensors"]
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config["status"] == "done" and config["seed"] == 5 and config["steps"] == 8
+    assert config["training"] == dataclasses.asdict(TRAINING) and config["command"] == "aejax train"
+    assert config["versions"]["jax"] == jax.__version__ and config["device"]
+    assert config["data"] == {"name": "noise", "source": IMAGES.source, "sha256": IMAGES.digest, "shape": [4, 3, 1],
+                              "range": [0.0, 1.0], "notes": ["a note"], "load": source, "standardiser": None}
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [0, 1]
+    assert [line["loss"] for line in lines] == trained.history["loss"]
+    chex.assert_trees_all_equal(runs.load(tmp_path).params, trained.params)
+
+
+def test_train_run_keeps_the_standardiser(tmp_path):
+    table = RNG.normal(3, 2, (30, 3))
+    scale = Standardiser.fit(table)
+    x = scale.apply(table)
+    data = Dataset(x[:24], None, x[24:], None, "table", standardiser=scale, range=None)
+    recipe = Recipe("standard", {"name": "dense", "shape": [3], "code_dim": 2},
+                    {"name": "squared_error", "activation": "identity", "range": None})
+    train_run(recipe, data, Training(epochs=1, batch_size=8), tmp_path, command="")
+    config = runs.load(tmp_path).config["data"]
+    assert config["standardiser"] == {"mean": scale.mean.tolist(), "std": scale.std.tolist()}
+    assert config["range"] is None
+
+
+def test_an_older_run_is_replaced_whole(tmp_path):
+    (tmp_path / "report.html").write_text("old")
+    (tmp_path / "mine.txt").write_text("mine")
+    train_run(RECIPE, IMAGES, TRAINING, tmp_path, command="")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["config.json", "metrics.jsonl", "mine.txt",
+                                                          "params.safetensors"]
+
+
+class Seen(Callback):
+    def on_epoch_end(self, epoch, logs, state):
+        self.params = jax.tree.map(np.array, state.params)
+
+
+def test_non_finite_loss_saves_the_last_good_parameters(tmp_path):
+    training = dataclasses.replace(TRAINING, learning_rate=1e30)
+    with pytest.raises(NonFiniteLossError) as error:
+        train_run(DIVERGING, IMAGES, training, tmp_path, command="")
+    run = runs.load(tmp_path)
+    assert run.config["status"] == str(error.value) and "NaN or infinite" in run.config["status"]
+    chex.assert_tree_all_finite(run.params)
+    chex.assert_trees_all_equal(run.params, error.value.state.params)
+    assert (tmp_path / "metrics.jsonl").read_text() == ""
+
+
+def test_callbacks_see_the_run(tmp_path):
+    seen = Seen()
+    trained = train_run(RECIPE, IMAGES, TRAINING, tmp_path, command="", callbacks=[seen])
+    chex.assert_trees_all_equal(seen.params, trained.params)
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"batch_size": 37}, "36 training examples without the 10% for validation are fewer than a batch of 37"),
+    ({"batch_size": 41, "validation": 0.0}, "40 training examples are fewer"),
+    ({"epochs": 0}, "--epochs must be at least 1")])
+def test_an_older_run_is_untouched_by_bad_settings(tmp_path, change, message):
+    (tmp_path / "config.json").write_text("old")
+    with pytest.raises(InputError, match=message):
+        train_run(RECIPE, IMAGES, dataclasses.replace(TRAINING, **change), tmp_path, command="")
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("config.json", "old")]
+
+
+@pytest.mark.parametrize(("recipe", "message"), [
+    (Recipe("standard", RECIPE.network | {"shape": [3, 4, 1]}), "the network expects"),
+    (Recipe("standard", RECIPE.network, {"name": "squared_error", "activation": "identity", "range": None}), "uint8"),
+    (Recipe("standard", RECIPE.network | {"code_dim": 0}), "code_dim must be at least 1")])
+def test_an_older_run_is_untouched_by_a_recipe_that_does_not_fit(tmp_path, recipe, message):
+    (tmp_path / "config.json").write_text("old")
+    with pytest.raises(InputError, match=message):
+        train_run(recipe, IMAGES, TRAINING, tmp_path, command="")
+    assert (tmp_path / "config.json").read_text() == "old"
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"epochs": 0}, "--epochs must be at least 1, got 0"), ({"batch_size": 0}, "--batch-size"),
+    ({"patience": 0}, "--patience"), ({"patience": 3, "validation": 0.0}, "--patience needs validation"),
+    ({"seed": -1}, "--seed must be at least 0, got -1"),
+    *[({"learning_rate": rate}, "--learning-rate must be") for rate in (0.0, -1.0, float("nan"), float("inf"))],
+    *[({"validation": part}, "--validation is a fraction") for part in (-0.1, 1.0, float("nan"))]])
+def test_bad_settings(change, message):
+    with pytest.raises(InputError, match=message):
+        check_training(dataclasses.replace(Training(), **change))
