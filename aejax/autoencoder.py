@@ -85,7 +85,7 @@ def autoencoder(
         return bottleneck.code(apply(params, _enter(network, reconstruction.range, x), "encode"))
 
     def decode(params: Params, code: Float[ArrayLike, "batch code"]) -> Float[Array, "batch *datum"]:
-        output = reconstruction.activation(apply(params, code, "decode"))
+        output = reconstruction.activation(apply(params, jnp.asarray(code), "decode"))
         shape = getattr(network, "shape", output.shape[1:])
         return output.reshape(output.shape[0], *shape)
 

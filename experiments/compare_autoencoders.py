@@ -56,7 +56,7 @@ def main(config: Config) -> Record:
             continue
         rows = []
         for seed in seeds:
-            training = Training(epochs=epochs, batch_size=config.batch_size, seed=seed, validation=0)
+            training = Training(epochs=epochs, batch_size=config.batch_size, seed=seed, validation=0.0)
             trained = train(recipe, dataset, training)
             rows.append({**measure(recipe, trained.ae, trained.params, *arrays[seed]), "seconds": trained.seconds})
         shown[name] = reconstruct(trained.ae, trained.params, arrays[seeds[-1]][1])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,7 @@ class TrainState:
 
     params: Params
     optimizer_state: optax.OptState
-    step: Array
+    step: Any   # an int32 scalar; transformations put other leaves in its place
 
 
 def init_state(ae: Autoencoder, optimizer: optax.GradientTransformation, key: Key, x: Batch) -> TrainState:
