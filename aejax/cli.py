@@ -166,7 +166,7 @@ class Data:
     json: bool = False
     """Print JSON instead of text."""
     output: Place = None
-    """PNG file for the grid of samples; none is drawn if not given."""
+    """PNG file for the grid of samples; data-check.png if not given, none with --json."""
 
 
 VERBS = {"compare": Compare, "train": Train, "evaluate": Evaluate, "reconstruct": Reconstruct, "data": Data}

@@ -1,5 +1,10 @@
 """Strict flags and shared fixtures of all tests."""
 
+import os
+
+# Compiling takes most of the suite's time, running next to none: ask LLVM for less. Before JAX starts its backend.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+
 import chex
 import jax
 import jax.numpy as jnp

@@ -343,3 +343,13 @@ def test_compiled_programs_are_kept_in_the_users_cache(tmp_path):
     finally:
         jax.config.update("jax_compilation_cache_dir", kept[0])
         jax.config.update("jax_persistent_cache_min_compile_time_secs", kept[1])
+
+
+def test_data_check_draws_a_grid_and_says_why_not(made, tmp_path, capsys):
+    assert aejax("data", "check", made / "noise.npy") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "data-check.png")
+    bad = np.zeros((9, 4, 4), np.float32)
+    bad[3, 0, 0] = np.nan
+    np.save(tmp_path / "bad.npy", bad)
+    assert aejax("data", "check", "bad.npy") == 0
+    assert "no grid of samples: " in capsys.readouterr().out.splitlines()[-1]
