@@ -9,7 +9,8 @@ from aejax.types import InputError
 
 @pytest.mark.parametrize(("network", "activation", "chunk_size"), [
     (networks.Dense((6, 5, 1), 4, widths=(8,)), "sigmoid", None), (networks.Dense((6, 5, 1), 40), "tanh", 2),
-    (networks.Convolutional((6, 5, 1), 3, channels=(4,)), "sigmoid", 2)], ids=["deep", "over-complete", "convolutional"])
+    (networks.Convolutional((6, 5, 1), 3, channels=(4,)), "sigmoid", 2)],
+    ids=["deep", "over-complete", "convolutional"])
 def test_equals_jacfwd_of_the_whole(network, activation, chunk_size, unit):
     ae = variants.reconstruction_contractive(network, chunk_size=chunk_size,
                                              reconstruction=losses.squared_error(activation=activation))
