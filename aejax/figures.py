@@ -90,6 +90,40 @@ def curves(path: str | Path, histories: Mapping[str, Mapping[str, Sequence[float
     _save(figure, path)
 
 
+def lines(path: str | Path, named: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, x: str, y: str,
+          scale: str = "linear") -> None:
+    """One line with markers per entry, {name: (x values, y values)}; `scale` is matplotlib's, of both axes."""
+    figure = Figure(figsize=(7.2, 3.8), layout="constrained")
+    axes = figure.subplots()
+    for index, (name, (across, up)) in enumerate(named.items()):
+        axes.plot(across, up, "os^Dvp"[index % 6] + "-", color=COLOURS[index % len(COLOURS)], markersize=4, label=name)
+    axes.set(xscale=scale, yscale=scale, xlabel=x, ylabel=y)
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    _save(figure, path)
+
+
+def directions(path: str | Path, images: np.ndarray, vectors: np.ndarray, *, title: str) -> None:
+    """Images (K, H, W, C) at the left, the directions (K, T, H, W, C) in which each may change beside them.
+
+    The images keep the frozen grey scale; all directions share one symmetric scale, as `kernels` do.
+    """
+    across = vectors.shape[1]
+    flat = vectors.mean(axis=-1).reshape(-1, *vectors.shape[2:4])
+    limit = max(float(np.quantile(np.abs(flat), 0.995)), 1e-12)
+    figure = Figure(figsize=(0.62 * (across + 1) + 1.4, 0.66 * len(images) + 0.5), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[1, across])
+    left.imshow(_tile(images.mean(axis=-1), 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    left.set_title("input", fontsize=9)
+    picture = right.imshow(_tile(flat, across), cmap=colormaps["RdBu_r"], vmin=-limit, vmax=limit,
+                           interpolation="nearest")
+    right.set_title(title, fontsize=9)
+    for axes in (left, right):
+        axes.axis("off")
+    figure.colorbar(picture, ax=right, label="change of pixel", ticks=[-limit, 0, limit], format="%.2g")
+    _save(figure, path, colours=128)
+
+
 def kernels(path: str | Path, named: Mapping[str, np.ndarray], *, columns: int = 8, rows: int = 4) -> None:
     """The first kernels of each model side by side; (K, H, W, C) on one symmetric scale, the 99th percentile of |w|.
 

@@ -9,15 +9,19 @@ import numpy as np
 def interleaved(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, np.ndarray]:
     """Seconds of each call, {name: (rounds,)}: every round times each call once, after one call to warm up.
 
+    The order within a round is drawn anew, so that no call always follows the same other one (and inherits its caches
+    and its still spinning threads).
+
     A call must not return before its work is done (`jax.block_until_ready`).
     """
     for call in calls.values():
         call()
     seconds = {name: [] for name in calls}
+    names, rng = list(calls), np.random.default_rng(0)
     for _ in range(rounds):
-        for name, call in calls.items():
+        for name in rng.permutation(names):
             begin = time.perf_counter()
-            call()
+            calls[name]()
             seconds[name].append(time.perf_counter() - begin)
     return {name: np.array(values) for name, values in seconds.items()}
 

@@ -6,11 +6,13 @@ choose (hyper-parameter and stopping epoch), 10,000 test once. The grid is searc
 seeds, fixed before the run, are trained together by `vmap` and share their batches, so differences are paired.
 
 Command: python -m experiments.contraction --data-dir FOLDER   (hours on 2 cores; resumable: about 150 minutes)
-Result: experiments/results/contraction.json
+Result: experiments/results/contraction.json, contraction_spectra.png, contraction_tangents_*.png
 """
 
 import dataclasses
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -19,9 +21,9 @@ import numpy as np
 import optax
 import tyro
 
-from aejax import corruptions, data, losses, networks, variants
+from aejax import corruptions, data, figures, losses, networks, variants
 from aejax.autoencoder import autoencoder
-from aejax.jacobian import singular_values, squared_norm
+from aejax.jacobian import singular_values, squared_norm, tangents
 from aejax.train.sweep import sweep
 from aejax.types import Autoencoder
 from experiments._record import BaseConfig, Record
@@ -33,7 +35,7 @@ GRIDS: dict[str, dict[str, tuple[float, ...]]] = {   # the whole search: nothing
     "DAE (masking)": {"rate": (0.1, 0.25, 0.5)},
     "CAE": {"weight": (0.03, 0.1, 0.3)},
 }
-RANKS = (1, 10, 30, 100, 300)
+RANKS = (1, 2, 5, 10, 20, 50, 100, 200, 400, 784)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,9 +121,10 @@ def main(config: Config) -> Record:
             continue
         chosen = _search(name, grid, config, train, chooser) if grid else {}
         found = _run(name, {k: np.full(len(config.seeds), v, np.float32) for k, v in chosen.items()},
-                     np.array(config.seeds), config, train, chooser, test)
+                     np.array(config.seeds), config, train, chooser, test, figures_beside=record.path)
         values = {f"chosen {k}": ("", [v]) for k, v in chosen.items()} | found
         record.add(name, settings, values, seeds=config.seeds, n=len(test.labels))
+    _draw_spectra(record)
     _pairs(record, budget, config, len(test.labels))
     return record
 
@@ -137,7 +140,7 @@ def _search(name: str, grid: dict[str, Any], config: Config, train: Split, choos
 
 
 def _run(name: str, points, seeds: np.ndarray, config: Config, train: Split, chooser: Split, test: Split | None,
-         ) -> dict[str, tuple[str, Any]]:
+         figures_beside: Path | None = None) -> dict[str, tuple[str, Any]]:
     """Pre-trains, measures, fine-tunes; {metric: (unit, value per seed)}."""
     network = networks.Dense(shape=train.images.shape[1:], code_dim=config.code_dim, code_activation="sigmoid",
                              tied=True, kernel_init="glorot_uniform")
@@ -153,6 +156,9 @@ def _run(name: str, points, seeds: np.ndarray, config: Config, train: Split, cho
         params = states.params
     if test is not None:
         found |= _representation(network, params, test)
+        slug = "_".join(re.findall(r"\w+", name.lower()))
+        _draw_tangents(network, params, test, name,
+                       figures_beside.with_name(f"{figures_beside.stem}_tangents_{slug}.png"))
     out = jax.vmap(lambda seed: jax.nn.initializers.lecun_normal()(
         jax.random.fold_in(jax.random.key(seed), 77), (config.code_dim, 10)))(jnp.asarray(seeds))
     start = {name: params[name] for name in ("encoder_kernel_0", "encoder_bias_0")}
@@ -189,6 +195,28 @@ def _representation(network: networks.Dense, params, test: Split) -> dict[str, t
     found = {"mean ‖J‖": ("code unit / [0, 1]", norms), "saturated": ("%", saturated)}
     return found | {f"singular value {rank}": ("code unit / [0, 1]", spectra[:, rank - 1])
                     for rank in RANKS if rank <= spectra.shape[1]}
+
+
+def _draw_tangents(network: networks.Dense, params, test: Split, name: str, path: Path) -> None:
+    """The eight leading tangents of the first seed's code at the first test image of five classes."""
+    pick = [int(np.flatnonzero(test.labels == label)[0]) for label in (0, 2, 3, 5, 8)]
+    x = jnp.asarray(test.images[pick].reshape(len(pick), -1), jnp.float32) / 255
+    found = tangents(network.split_encoder(jax.tree.map(lambda leaf: leaf[0], params)), x, 8)
+    shape = test.images.shape[1:]
+    figures.directions(path, np.asarray(x).reshape(-1, *shape), np.asarray(found).reshape(len(pick), -1, *shape),
+                       title=f"{name}: the eight directions that the code hears best")
+
+
+def _draw_spectra(record: Record) -> None:
+    """Mean singular values of every pre-trained encoder, from the rows."""
+    spectra: dict[str, tuple[list[float], list[float]]] = {}
+    for row in record.rows:
+        if row["metric"].startswith("singular value"):
+            ranks, values = spectra.setdefault(row["name"], ([], []))
+            ranks.append(float(row["metric"].split()[-1]))
+            values.append(max(row["value"], 1e-8))   # float32's rounding; a logarithm needs a positive number
+    figures.lines(record.path.with_name(f"{record.path.stem}_spectra.png"), spectra, scale="log",
+                  x="rank", y="mean singular value (code unit / [0, 1])")
 
 
 def _pairs(record: Record, budget, config: Config, n: int) -> None:

@@ -33,7 +33,26 @@ def comparison(results: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-TABLES = {"compare_autoencoders": comparison}
+def cost(results: dict[str, Any]) -> str:
+    """The table of `contraction_cost`: steps as multiples of a standard one, medians and quartiles."""
+    found = {(row["name"], row["metric"]): row["value"] for row in results["rows"]}
+    labels = {"auto": "exact, chosen by `auto`", "jacrev": "exact, reverse mode", "jacfwd": "exact, `jax.jacfwd`",
+              "hutchinson": "estimate, one probe", "PyTorch vmap(jacrev)": "PyTorch, `vmap(jacrev)`"}
+    networks = list(dict.fromkeys(name.split(" ", 1)[0] for name, _ in found))
+    lines = ["| contractive step | " + " | ".join(networks) + " |", "|---" + "|---:" * len(networks) + "|"]
+    for label, text in labels.items():
+        cells = []
+        for network in networks:
+            name = f"{network} {label}"
+            ratio, low, high = (found.get((name, metric)) for metric in ("ratio", "lower quartile", "upper quartile"))
+            cells.append("–" if ratio is None else f"{ratio:.3g}× ({low:.3g}–{high:.3g})")
+        lines.append(f"| {text} | " + " | ".join(cells) + " |")
+    lines.append(f"\nBy `{results['command']}` on {results['device']}: whole Adam steps, batch 256, as multiples of a "
+                 f"`standard` step of the same network, medians (quartiles) of {results['rows'][0]['n']} rounds.")
+    return "\n".join(lines) + "\n"
+
+
+TABLES = {"compare_autoencoders": comparison, "contraction_cost": cost}
 
 
 def render(text: str) -> str:
