@@ -96,9 +96,11 @@ def autoencoder(
         h = apply(params, corrupted, "encode")
         code, cost = bottleneck.sample(sample_key, h)
         error = jnp.mean(reconstruction.per_example(apply(params, code, "decode"), x) + cost)
-        omega = jnp.zeros(()) if penalty is None else jnp.mean(penalty(network, params, penalty_key, corrupted, code))
+        omega = jnp.zeros(()) if penalty is None else penalty(network, params, penalty_key, corrupted, code)
+        omega, extra = omega if isinstance(omega, tuple) else (omega, {})
+        omega = jnp.mean(omega)
         total = error + weight * omega
-        return total, {"loss": total, "reconstruction": error, "penalty": omega}
+        return total, {"loss": total, "reconstruction": error, "penalty": omega, **extra}
 
     return Autoencoder(init, encode, decode, loss, reconstruction.range)
 

@@ -94,14 +94,15 @@ class Corruption(Protocol):
 
 @runtime_checkable
 class Penalty(Protocol):
-    """Ω: one number per example, (B,), or a scalar where it is about the whole batch.
+    """Ω: one number per example, (B,), or a scalar where it is about the whole batch; or a pair of it and metrics.
 
     It sees the network and its parameters, so that a network may offer a cheaper exact form of its own Jacobian norm;
     `x` is what the encoder saw (after corruption), `code` what it answered. An attribute `check(network, params, x)`,
     where there is one, is called by `init` on concrete input.
     """
 
-    def __call__(self, network: Network, params: Params, key: Key, x: Array, code: Array) -> Array: ...
+    def __call__(self, network: Network, params: Params, key: Key, x: Array, code: Array,
+                 ) -> Array | tuple[Array, Metrics]: ...
 
 
 class ReconstructionLoss(NamedTuple):

@@ -47,7 +47,7 @@ def main(config: Config) -> Record:
             continue
         network = networks.Dense(shape=(28, 28, 1), code_dim=code_dim, widths=widths)
         models = {"standard": variants.standard(network)}
-        models |= {method: variants.contractive(network, method=method) for method in METHODS[name]}
+        models |= {method: variants.contractive(network, method=method, samples=1) for method in METHODS[name]}
         built = {label: _step(ae, x) for label, ae in models.items()}
         calls = {label: call for label, (call, _) in built.items()}
         if _has_torch() and name != "784-500" and not config.smoke:

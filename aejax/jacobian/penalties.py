@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from aejax.jacobian.norms import Encoder, check_method, plan, squared_norm
-from aejax.types import InputError, Key, Penalty
+from aejax.jacobian.norms import Encoder, check_method, hutchinson, plan, squared_norm
+from aejax.types import InputError, Key, Metrics, Penalty
 
 logger = logging.getLogger("aejax")
 
@@ -48,9 +48,9 @@ def _say(message: str) -> None:
     logger.info(message)   # once: a training step is traced several times
 
 
-def penalty_of(function: Callable[[Encoder, Key, Array], Array]) -> Penalty:
-    """A `types.Penalty` from (encoder, key, x) -> (B,); before training, its `check` refuses coupled encoders."""
-    def penalty(network, params, key, x, code) -> Float[Array, " batch"]:
+def penalty_of(function: Callable[[Encoder, Key, Array], Array | tuple[Array, Metrics]]) -> Penalty:
+    """A `types.Penalty` from (encoder, key, x) -> Ω; before training, its `check` refuses coupled encoders."""
+    def penalty(network, params, key, x, code) -> Array | tuple[Array, Metrics]:
         return function(encoder_of(network, params), key, x)
 
     def check(network, params, x) -> None:
@@ -60,14 +60,23 @@ def penalty_of(function: Callable[[Encoder, Key, Array], Array]) -> Penalty:
     return penalty
 
 
-def contractive_penalty(*, method: str = "auto", chunk_size: int | None = None, samples: int = 1) -> Penalty:
-    """Ω(x) = ‖∂h/∂x‖²_F as a `types.Penalty`; arguments as for `squared_norm`."""
-    check_method(method, chunk_size)
+def contractive_penalty(*, method: str = "auto", chunk_size: int | None = None, samples: int = 2) -> Penalty:
+    """Ω(x) = ‖∂h/∂x‖²_F as a `types.Penalty`; arguments as for `squared_norm`.
 
-    def norm(encode: Encoder, key: Key, x: Array) -> Array:
+    The estimate, from two samples an example on, adds the metric "penalty_standard_error": that of the batch's mean.
+    """
+    check_method(method, chunk_size)
+    if samples < 1:
+        raise InputError(f"samples must be at least 1, got {samples}")
+
+    def norm(encode: Encoder, key: Key, x: Array) -> Array | tuple[Array, Metrics]:
         if method == "auto":
             choice = plan(encode, x)
             _say(f"Jacobian norm by {choice.method}: about {choice.operations:.3g} multiply-adds and "
                  f"{choice.floats * 4e-6:.2g} MB an example")
-        return squared_norm(encode, x, method=method, chunk_size=chunk_size, key=key, samples=samples)
+        if method == "hutchinson":
+            value, error = hutchinson(encode, x, key=key, samples=samples, chunk_size=chunk_size)
+            error = jax.lax.stop_gradient(jnp.sqrt(jnp.sum(jnp.square(error))) / x.shape[0])
+            return value, {"penalty_standard_error": error} if samples > 1 else {}
+        return squared_norm(encode, x, method=method, chunk_size=chunk_size)
     return penalty_of(norm)

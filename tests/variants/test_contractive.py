@@ -43,9 +43,23 @@ def test_methods_give_one_training(dense, images):
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), states[0], other)
 
 
+def test_estimate_comes_with_its_standard_error(dense, unit):
+    exact = variants.contractive(dense)
+    estimate = variants.contractive(dense, method="hutchinson", samples=8)
+    params = exact.init(jax.random.key(0), unit)
+    truth = exact.loss(params, jax.random.key(0), unit)[1]["penalty"]
+    found = [estimate.loss(params, jax.random.key(i), unit)[1] for i in range(30)]
+    errors = np.array([m["penalty"] - truth for m in found])
+    stated = np.array([m["penalty_standard_error"] for m in found])
+    assert (np.abs(errors) < 4 * stated).all()
+    np.testing.assert_allclose(errors.std(), stated.mean(), rtol=0.5)   # the spread is the one that was stated
+    one = variants.contractive(dense, method="hutchinson", samples=1).loss(params, jax.random.key(0), unit)[1]
+    assert "penalty_standard_error" not in one
+
+
 @pytest.mark.parametrize(("options", "message"), [
     ({"weight": -0.1}, "weight must not be negative"), ({"method": "jacbak"}, "unknown method"),
-    ({"chunk_size": 0}, "chunk_size must be at least 1")])
+    ({"samples": 0}, "samples must be at least 1"), ({"chunk_size": 0}, "chunk_size must be at least 1")])
 def test_bad_options(dense, options, message):
     with pytest.raises(InputError, match=message):
         variants.contractive(dense, **options)
