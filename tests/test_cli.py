@@ -1,4 +1,4 @@
-"""The command line as a newcomer types it, through a subprocess; `test_verbs` covers each verb."""
+"""The command line as a newcomer types it, through a subprocess; `tests/verbs` covers each verb."""
 
 import os
 import subprocess

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "aejax"
 LAYERS = [
-    {"errors"}, {"types"}, {"files"},
+    {"errors", "flags"}, {"types"}, {"files"},
     {"corruptions", "losses", "networks", "bottlenecks", "jacobian", "metrics", "data"},
     {"autoencoder"}, {"variants", "train"}, {"recipes", "applications"}, {"runs", "figures", "trackers"},
     {"report", "estimators", "export"}, {"workflows"}, {"compare", "explorer"}, {"verbs"}, {"cli"},
@@ -43,6 +43,8 @@ def test_imports_go_downward(path):
             assert RANK[target[0]] < RANK[own[0]], f"{own} imports {target}"
         elif own[0] == "variants" and own[-1] != "__init__":
             pytest.fail(f"variants import each other: {own} imports {target}")
+        elif own[0] in ("verbs", "flags") and own[-1] != "__init__":
+            assert target[1:] == ("common",) and own[-1] != "common", f"families import each other: {own}, {target}"
         elif own[0] == "train" and own[-1] != "__init__":
             assert INSIDE_TRAIN[target[1]] < INSIDE_TRAIN[own[1]], f"{own} imports {target}"
 

@@ -1,0 +1,50 @@
+"""What the flags of several verbs share: kinds of value, and groups of flags to inherit from."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
+
+OPTIONAL = "(optional)"
+Int = Annotated[int | None, arg(metavar="INT", help_behavior_hint=OPTIONAL)]
+Float = Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint=OPTIONAL)]
+Name = Annotated[str | None, arg(metavar="NAME", help_behavior_hint=OPTIONAL)]
+Text = Annotated[str | None, arg(metavar="TEXT", help_behavior_hint=OPTIONAL)]
+Place = Annotated[Path | None, arg(metavar="PATH", help_behavior_hint=OPTIONAL)]
+Size = Annotated[str | None, arg(metavar="HxW", help_behavior_hint=OPTIONAL)]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataFlags:
+    """Where the examples come from."""
+
+    data: Annotated[str, arg(metavar="NAME|PATH")] = "mnist_mini"
+    """mnist_mini (comes with aejax), mnist, fashion_mnist, a set prepared by tensorflow-datasets, or a path: a folder
+    of pictures, a .npy, .npz, .csv or .parquet file."""
+    data_dir: Place = None
+    """Folder with IDX files or prepared sets; AEJAX_DATA_DIR if not given."""
+    size: Size = None
+    """Resize pictures, for example 32x32."""
+    label_column: Name = None
+    """Column of a table that holds the label."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingFlags:
+    """How to train."""
+
+    epochs: int = 20
+    """Passes over the training data."""
+    batch_size: int = 256
+    """Examples a step."""
+    learning_rate: float = 1e-3
+    """Of Adam."""
+    seed: int = 0
+    """Of parameters, noise, order and splits."""
+    validation: float = 0.1
+    """Fraction of the training data held out for validation."""
+    patience: Int = None
+    """Stop after so many epochs without a better val_loss, and return to the best."""
+    overwrite: bool = False
+    """Replace the run that --output already holds."""

@@ -1,0 +1,78 @@
+"""Flags of the verbs that train."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from aejax.flags.common import DataFlags, Float, Int, Name, Place, Text, TrainingFlags
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Compare(TrainingFlags, DataFlags):
+    """Train the lecture's six autoencoders and put them side by side on one HTML page."""
+
+    epochs: int = 25
+    """Passes over the training data."""
+    batch_size: int = 64
+    """Examples a step."""
+    output: Path = Path("runs/compare")
+    """Folder for the runs and the page."""
+    code_dim: int = 30
+    """Width of the small code."""
+    over_complete: int = 500
+    """Width of the large code."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Train(TrainingFlags, DataFlags):
+    """Train one autoencoder into a run folder. VARIANT: contractive, denoising, sparse, standard or tied."""
+
+    variant: Positional[Annotated[str, arg(metavar="VARIANT")]]
+    """Which autoencoder."""
+    output: Place = None
+    """Run folder; runs/VARIANT if not given."""
+    network: str = "dense"
+    """dense or convolutional."""
+    code_dim: int = 30
+    """Width of the code."""
+    widths: Text = None
+    """Hidden layers of a dense network, for example 512,256."""
+    channels: Text = None
+    """Stages of a convolutional network, for example 16,32."""
+    activation: Name = None
+    """Of hidden layers: tanh, sigmoid, relu, elu, gelu, silu, softplus or identity."""
+    code_activation: Name = None
+    """Of the code: the same names."""
+    tied: bool = False
+    """The decoder of a dense network is the encoder's transpose."""
+    loss: str = "squared_error"
+    """squared_error, mean_squared_error or cross_entropy."""
+    output_activation: Name = None
+    """sigmoid (0 to 1), tanh (-1 to 1) or identity; what the data need if not given."""
+    corruption: Name = None
+    """masking_noise, gaussian_noise, salt_and_pepper_noise, block_mask or downsample."""
+    rate: Float = None
+    """Probability, of masking_noise and salt_and_pepper_noise."""
+    std: Float = None
+    """Of gaussian_noise, in units of the [0, 1] scale."""
+    fill: Float = None
+    """Value of masked pixels on the [0, 1] scale, of masking_noise and block_mask."""
+    block_size: Int = None
+    """Side in pixels, of block_mask."""
+    factor: Int = None
+    """Of downsample."""
+    weight: Float = None
+    """Weight of the variant's penalty."""
+    sparsity: Name = None
+    """l1 or kl."""
+    target: Float = None
+    """Wanted mean activation, with --sparsity kl."""
+    method: Name = None
+    """How the Jacobian norm is computed: auto, jacfwd, jacrev, gram, closed_form or hutchinson (an estimate)."""
+    chunk_size: Int = None
+    """Examples whose Jacobians are held at once."""
+
+
+VERBS = {"compare": Compare, "train": Train}

@@ -1,0 +1,58 @@
+"""What several verbs share: reading data as the flags say, and printing."""
+
+import logging
+from typing import Any
+
+import jax
+
+from aejax import data as sources
+from aejax.compare import COLUMNS
+from aejax.runs import device
+from aejax.types import InputError
+from aejax.workflows import Row
+
+logger = logging.getLogger("aejax")
+
+
+def keep_compiled_programs() -> None:
+    """Keeps compiled programs between processes in the user's cache folder, unless JAX was told another place."""
+    if jax.config.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", str(sources.cache_dir() / "xla"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)   # ours compile in less than its 1 s
+
+
+def say_device() -> None:
+    """Tells people what the computation runs on."""
+    logger.info("device: %s", device())
+
+
+def load(flags: Any, source: str | None = None) -> sources.Dataset:
+    """The data that the flags name."""
+    return sources.load(source or flags.data, data_dir=flags.data_dir, size=size(flags.size),
+                        label_column=flags.label_column, seed=getattr(flags, "seed", 0))
+
+
+def size(text: str | None) -> tuple[int, int] | None:
+    """Height and width of "32x32"."""
+    if text is None:
+        return None
+    parts = text.lower().split("x")
+    if len(parts) not in (1, 2) or not all(part.isdigit() for part in parts):
+        raise InputError(f"--size {text}: give height x width in pixels, for example 32x32")
+    return int(parts[0]), int(parts[-1])
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """The options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def print_table(rows: list[Row]) -> None:
+    """The results as aligned text."""
+    columns = [column for column in COLUMNS if any(row.get(column.key) is not None for row in rows)]
+    cells = [[column.header for column in columns]]
+    cells += [["–" if row.get(c.key) is None else c.format.format(row[c.key]) for c in columns] for row in rows]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    for line in cells:
+        print("  ".join(text.ljust(w) if i == 0 else text.rjust(w)
+                        for i, (text, w) in enumerate(zip(line, widths, strict=True))))

@@ -1,0 +1,92 @@
+"""Whatever is wrong with flags or data: one line, exit code 2, and nothing touched."""
+
+import shutil
+
+import pytest
+
+TRAIN = ["train", "standard", "--data", "NOISE", "--output", "OUT", "--epochs", "1", "--batch-size", "8"]
+ERRORS = {   # added to TRAIN (a later flag replaces an earlier one); what the one line says
+    "missing path": (["--data", "./nowhere"], ["./nowhere", "no such file or folder"]),
+    "empty folder": (["--data", "./empty"], ["empty", "no pictures"]),
+    "unequal pictures": (["--data", "./mixed"], ["b.png", "4x6", "--size"]),
+    "truncated picture": (["--data", "./damaged"], ["b.png", "cannot be read"]),
+    "npz without array": (["--data", "none.npz"], ["none.npz", "no arrays"]),
+    "npz with two": (["--data", "two.npz"], ["two.npz", "a, b", "'train'"]),
+    "NaN": (["--data", "nan.npy"], ["nan.npy", "not finite", "(3, 2, 1)"]),
+    "floats outside": (["--data", "large.npy"], ["large.npy", "max 3", "[0, 1]"]),
+    "few examples": (["--data", "few.npy"], ["few", "fewer than a batch of 8", "--batch-size"]),
+    "unknown data": (["--data", "mnist_mimi"], ["'mnist_mimi'", "did you mean 'mnist_mini'"]),
+    "no data folder": (["--data-dir", "nowhere", "--data", "mnist"], ["--data-dir nowhere"]),
+    "label column of no table": (["--label-column", "y"], ["label column 'y'"]),
+    "code_dim 0": (["--code-dim", "0"], ["code_dim must be at least 1, got 0"]),
+    "code_dim -1": (["--code-dim", "-1"], ["code_dim must be at least 1, got -1"]),
+    "network": (["--network", "convolution"], ["unknown network 'convolution'", "'convolutional'"]),
+    "loss": (["--loss", "squared"], ["unknown loss 'squared'", "'squared_error'"]),
+    "activation": (["--activation", "rellu", "--widths", "4"], ["unknown activation 'rellu'", "relu"]),
+    "weight": (["--weight", "1"], ["weight does not apply to standard"]),
+    "rate": (["--rate", "0.1"], ["--rate does not apply to standard"]),
+    "corruption": (["--corruption", "masking_noise"], ["corruption does not apply to standard"]),
+    "channels": (["--channels", "4"], ["a dense network takes no channels"]),
+    "widths": (["--widths", "abc"], ["--widths abc", "512,256"]),
+    "size": (["--size", "3by4"], ["--size 3by4", "32x32"]),
+    "size 0": (["--size", "0x4"], ["size (0, 4)"]),
+    "output activation": (["--loss", "cross_entropy", "--output-activation", "tanh"], ["--output-activation"]),
+    "output is a file": (["--output", "a file"], ["--output a file is a file"]),
+    "output below a file": (["--output", "a file/run"], ["--output a file/run"]),
+    "epochs": (["--epochs", "0"], ["--epochs must be at least 1"]),
+    "learning rate": (["--learning-rate", "nan"], ["--learning-rate"]),
+    "seed": (["--seed", "-1"], ["--seed must be at least 0"]),
+    "patience": (["--patience", "2", "--validation", "0"], ["--patience needs validation"]),
+}
+OTHERS = {
+    "variant": (["train", "standart"], ["unknown variant 'standart'", "did you mean 'standard'"]),
+    "corruption name": (["train", "denoising", "--corruption", "gausian_noise"],
+                        ["'gausian_noise'", "'gaussian_noise'"]),
+    "rate of sparse": (["train", "sparse", "--rate", "0.1"], ["--rate does not apply to sparse"]),
+    "std of masking": (["train", "denoising", "--std", "0.1"], ["std does not apply to masking_noise"]),
+    "equal codes": (["compare", "--data", "NOISE", "--batch-size", "8", "--code-dim", "4", "--over-complete", "4"],
+                    ["--code-dim and --over-complete"]),
+    "no run": (["evaluate", "nowhere"], ["nowhere holds no finished run"]),
+    "no run to reconstruct": (["reconstruct", "empty", "mixed"], ["empty holds no finished run"]),
+    "no picture": (["reconstruct", "RUN", "nowhere.png"], ["nowhere.png", "no such file"]),
+    "unfit array": (["reconstruct", "RUN", "CELLS"], ["cells.csv", "(8, 8, 1)"]),
+    "pictures for a table": (["reconstruct", "TABLE", "mixed"], ["mixed", "(3,)"]),
+    "reconstruct into a file": (["reconstruct", "RUN", "mixed", "--output", "a file"], ["a file"]),
+    "check": (["data", "check", "./nowhere"], ["./nowhere"]),
+    "grid of a table": (["data", "check", "CELLS", "--output", "grid.png"], ["cells.csv", "no images"]),
+    "grid over a folder": (["data", "check", "NOISE", "--output", "empty"], ["empty"]),
+    "verb": (["trian"], ["unknown verb 'trian'", "did you mean 'train'"]),
+}
+
+
+@pytest.mark.parametrize("name", [*ERRORS, *OTHERS])
+def test_bad_input_is_one_line_and_leaves_everything(aejax, made, tmp_path, capsys, name, bad_inputs):
+    bad_inputs()
+    before = sorted(tmp_path.rglob("*"))
+    added, parts = ERRORS.get(name) or OTHERS[name]
+    arguments = added if name in OTHERS else TRAIN + added
+    places = {"NOISE": made / "noise.npy", "CELLS": made / "cells.csv", "RUN": made / "run", "TABLE": made / "cells"}
+    assert aejax(*(places.get(argument, argument) for argument in arguments)) == 2
+    *log, error = capsys.readouterr().err.splitlines()
+    assert error.startswith("aejax: ") and all(part in error for part in parts), error
+    assert not any("Traceback" in line or line.startswith("aejax") for line in log)   # notes on the data at most
+    assert sorted(p for p in tmp_path.rglob("*") if "cache" not in p.parts) == before
+    assert (tmp_path / "a file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("arguments", [["train", "standard", "--epoch", "3"], ["train"], ["data", "look", "x"],
+                                       ["train", "standard", "--epochs", "many"], []])
+def test_flags_that_do_not_parse_end_with_2(aejax, arguments, tmp_path):
+    with pytest.raises(SystemExit) as end:
+        aejax(*arguments)
+    assert end.value.code == 2 and not list(tmp_path.iterdir())
+
+
+def test_a_refused_training_leaves_the_older_run(aejax, made, tmp_path, capsys, bad_inputs):
+    shutil.copytree(made / "run", tmp_path / "OUT")
+    before = {p: p.read_bytes() for p in (tmp_path / "OUT").rglob("*") if p.is_file()}
+    bad_inputs()
+    for added in (["--data", "few.npy"], ["--data", "nan.npy"], ["--code-dim", "0"]):
+        arguments = [made / "noise.npy" if a == "NOISE" else a for a in [*TRAIN, *added, "--overwrite"]]
+        assert aejax(*arguments) == 2
+    assert {p: p.read_bytes() for p in (tmp_path / "OUT").rglob("*") if p.is_file()} == before

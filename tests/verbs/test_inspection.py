@@ -1,0 +1,38 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+
+def test_evaluate_is_what_training_reported(aejax, made, capsys):
+    assert aejax("evaluate", made / "run", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    expected = json.loads((made / "run" / "results.json").read_text())["rows"]
+    assert found["examples"] == 8 and found["data"] == "noise" and found["run"] == str(made / "run")
+    assert [row["name"] for row in found["rows"]] == ["run", *[row["name"] for row in expected[1:]]]
+    for key in ("mse", "restored_mse", "jacobian_norm", "psnr"):
+        assert found["rows"][0][key] == pytest.approx(expected[0][key], rel=1e-4)
+
+
+def test_evaluate_prints_a_table(aejax, made, capsys):
+    assert aejax("evaluate", made / "cells") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[0] == "model" and lines[1].split()[0] == "cells" and "PSNR" not in lines[0]
+
+
+def test_evaluate_on_other_data(aejax, made, tmp_path, capsys, noise):
+    np.save(tmp_path / "other.npy", noise[:10])
+    assert aejax("evaluate", made / "run", "--data", "other.npy", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["examples"] == 2
+    assert aejax("evaluate", made / "run", "--data", made / "cells.csv") == 2
+
+
+def test_evaluate_says_when_the_data_have_changed(aejax, made, tmp_path, capsys, noise):
+    shutil.copytree(made / "run", tmp_path / "run")
+    np.save(tmp_path / "noise.npy", noise[:20])
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    config["data"]["load"]["source"] = str(tmp_path / "noise.npy")
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    assert aejax("evaluate", "run") == 0
+    assert "has changed since the run was trained" in capsys.readouterr().err

@@ -1,0 +1,67 @@
+import shutil
+
+import jax
+import numpy as np
+
+from aejax import runs
+from aejax.flags.training import Train
+from aejax.verbs.training import _recipe
+
+
+def test_train_writes_a_run(made):
+    assert {p.name for p in (made / "run").iterdir()} == set(runs.PARTS)
+    run = runs.load(made / "run")
+    assert run.recipe.corruption is None and run.recipe.variant == "denoising" and run.shape == (8, 8, 1)
+    assert run.config["command"].startswith("aejax train denoising --data ")
+    assert run.config["data"]["load"]["source"] == str(made / "noise.npy")
+    assert run.config["training"]["batch_size"] == 8
+    assert "A denoising autoencoder of noise" in (made / "run" / "report.html").read_text()
+
+
+def test_train_convolutional_into_its_own_folder(aejax, made, tmp_path, capsys, small):
+    assert aejax("train", "standard", "--network", "convolutional", "--channels", "4", "--data", made / "noise.npy",
+                 *small) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[-1] == str(tmp_path / "runs" / "standard" / "report.html")
+    assert out[0].startswith("model") and out[1].startswith("standard") and any("PCA-2" in line for line in out)
+    network = runs.load(tmp_path / "runs" / "standard").recipe.network
+    assert network["name"] == "convolutional" and network["channels"] == [4]
+
+
+def test_flags_reach_the_recipe():
+    """One call of the parser with every flag of the recipe; nothing is trained."""
+    flags = Train(variant="contractive", widths="7,5", activation="relu", code_activation="sigmoid", tied=True,
+                  loss="mean_squared_error", output_activation="tanh", weight=0.5, method="jacfwd", chunk_size=3)
+    recipe = _recipe(flags, (4, 4, 1), (0.0, 1.0))
+    assert recipe.network == {"name": "dense", "shape": [4, 4, 1], "code_dim": 30, "widths": [7, 5],
+                              "activation": "relu", "code_activation": "sigmoid", "tied": True}
+    assert recipe.reconstruction == {"name": "mean_squared_error", "activation": "tanh"}
+    assert recipe.options == {"weight": 0.5, "method": "jacfwd", "chunk_size": 3} and recipe.corruption is None
+    mask = _recipe(Train(variant="denoising", corruption="block_mask", block_size=2, fill=0.5), (4, 4, 1), None)
+    assert mask.corruption == {"name": "block_mask", "size": 2, "fill": 0.5}
+    assert mask.reconstruction == {"name": "squared_error", "activation": "identity", "range": None}
+    signed = _recipe(Train(variant="denoising", rate=0.25), (4,), (-1.0, 1.0))
+    assert signed.corruption == {"name": "masking_noise", "rate": 0.25}
+    assert signed.reconstruction["activation"] == "tanh"
+
+
+def test_overwrite_replaces_the_run(aejax, made, tmp_path, capsys, small):
+    shutil.copytree(made / "cells", tmp_path / "copy")
+    (tmp_path / "copy" / "mine.txt").write_text("mine")
+    arguments = ("train", "standard", "--data", made / "cells.csv", "--output", tmp_path / "copy", *small, "--seed", 9)
+    old = (tmp_path / "copy" / "config.json").read_bytes()
+    assert aejax(*arguments) == 2
+    assert "already holds a run" in capsys.readouterr().err
+    assert (tmp_path / "copy" / "config.json").read_bytes() == old
+    assert aejax(*arguments, "--overwrite") == 0
+    assert runs.load(tmp_path / "copy").config["seed"] == 9 and (tmp_path / "copy" / "mine.txt").exists()
+
+
+def test_divergence_ends_with_1_and_keeps_the_last_good_parameters(aejax, made, tmp_path, capsys, small):
+    assert aejax("train", "standard", "--data", made / "noise.npy", "--output", "out", *small, "--learning-rate", 1e30,
+                 "--loss", "squared_error", "--output-activation", "identity") == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("aejax: training stopped at step") and "learning rate" in error
+    run = runs.load(tmp_path / "out")
+    assert "NaN or infinite" in run.config["status"]
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(run.params))
