@@ -24,7 +24,7 @@ import tyro
 from aejax import corruptions, data, figures, losses, networks, variants
 from aejax.autoencoder import autoencoder
 from aejax.jacobian import singular_values, squared_norm, tangents
-from aejax.train.sweep import sweep
+from aejax.train.points import train_points
 from aejax.types import Autoencoder
 from experiments._record import BaseConfig, Record
 
@@ -150,9 +150,9 @@ def _run(name: str, points, seeds: np.ndarray, config: Config, train: Split, cho
         ae = variants.standard(network, reconstruction=losses.cross_entropy())
         params = jax.vmap(lambda seed: ae.init(jax.random.key(seed), train.images[:1]))(jnp.asarray(seeds))
     else:
-        states, _ = sweep(makers(network)[name], train.images, points=points, seeds=seeds, shuffle_key=shuffle,
-                          optimizer=optax.adam(config.learning_rate), epochs=config.pretraining_epochs,
-                          batch_size=config.batch_size)
+        states, _ = train_points(makers(network)[name], train.images, points=points, seeds=seeds, shuffle_key=shuffle,
+                                 optimizer=optax.adam(config.learning_rate), epochs=config.pretraining_epochs,
+                                 batch_size=config.batch_size)
         params = states.params
     if test is not None:
         found |= _representation(network, params, test)
@@ -165,13 +165,13 @@ def _run(name: str, points, seeds: np.ndarray, config: Config, train: Split, cho
     start |= {"out_kernel": out, "out_bias": jnp.zeros((len(seeds), 10))}
     errors: dict[str, list[np.ndarray]] = {"validation": [], "test": []}
 
-    def score(epoch: int, states) -> None:
+    def score(epoch: int, metrics, states) -> None:
         errors["validation"].append(np.asarray(_errors(states.params, chooser.images, chooser.labels)))
         if test is not None:
             errors["test"].append(np.asarray(_errors(states.params, test.images, test.labels)))
-    sweep(lambda: CLASSIFIER, {"image": train.images, "label": train.labels}, points={}, seeds=seeds,
-          optimizer=optax.adam(config.tuning_rate), shuffle_key=shuffle, epochs=config.tuning_epochs,
-          batch_size=config.batch_size, params=start, on_epoch_end=score)
+    train_points(lambda: CLASSIFIER, {"image": train.images, "label": train.labels}, points={}, seeds=seeds,
+                 optimizer=optax.adam(config.tuning_rate), shuffle_key=shuffle, epochs=config.tuning_epochs,
+                 batch_size=config.batch_size, params=start, on_epoch_end=score)
     validation = np.stack(errors["validation"])
     best = validation.argmin(axis=0)   # the epoch is chosen on validation, for each seed
     found["validation error"] = ("%", validation.min(axis=0))

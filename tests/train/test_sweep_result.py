@@ -1,0 +1,44 @@
+import jax
+import numpy as np
+import optax
+import pytest
+
+from aejax import variants
+from aejax.train.sweep import sweep
+
+OPTIMIZER = optax.adam(1e-2)
+
+
+@pytest.fixture(scope="module")
+def make(dense):
+    return lambda weight: variants.sparse(dense, weight=weight)
+
+
+def test_rows_are_means_over_seeds_and_the_best_is_the_least(make, images):
+    grid = {"weight": (5.0, 0.0, 1.0)}
+    result = sweep(make, images[:48], grid=grid, seeds=(0, 1, 2), optimizer=OPTIMIZER, epochs=3, batch_size=16,
+                   validation=images[48:])
+    assert result.chosen_by == "val_loss" and result.best.values == {"weight": 0.0} and result.best_index == 1
+    point = result.points[2]
+    assert point.val_loss == pytest.approx(result.history["val_loss"][-1, 2].mean())
+    assert point.loss_sd == pytest.approx(result.history["loss"][-1, 2].std(ddof=1))
+    assert point.val_loss_sd > 0 and len(set(point.losses)) == 3
+    assert {leaf.shape[0] for leaf in jax.tree.leaves(result.states[0])} == {3}
+
+
+def test_without_validation_training_loss_decides(make, images):
+    result = sweep(make, images, grid={"weight": (1.0, 0.0)}, optimizer=OPTIMIZER, epochs=1, batch_size=16)
+    assert result.chosen_by == "loss" and result.best.values == {"weight": 0.0}
+    assert result.best.val_loss is None and result.best.val_loss_sd is None and np.isnan(result.best.loss_sd)
+    assert "val_loss" not in result.history
+
+
+def test_a_diverged_seed_spoils_its_point_alone(dense, images):
+    grid = {"learning_rate": (1e-2, 1e38)}
+    result = sweep(lambda: variants.contractive(dense), images, grid=grid, optimizer=optax.sgd, epochs=2, batch_size=32)
+    assert result.points[0].diverged == (False,) and result.points[1].diverged == (True,)
+    assert np.isnan(result.points[1].loss) and result.best_index == 0 and result.points[1].steps[0] < 4
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(result.states))
+    lost = sweep(lambda: variants.contractive(dense), images, grid={"learning_rate": (1e38,)}, optimizer=optax.sgd,
+                 epochs=1, batch_size=16)
+    assert lost.best is None and lost.best_index is None
