@@ -7,6 +7,7 @@ one symmetric scale that the figure states.
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -100,6 +101,27 @@ def lines(path: str | Path, named: Mapping[str, tuple[Sequence[float], Sequence[
     axes.set(xscale=scale, yscale=scale, xlabel=x, ylabel=y)
     axes.grid(alpha=0.3, which="both")
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    _save(figure, path)
+
+
+def spreads(path: str | Path, named: Mapping[str, tuple[Sequence[Any], Sequence[float], Sequence[float]]], *, x: str,
+            y: str) -> None:
+    """One line with error bars per entry, {name: (x values, means, half lengths of the bars)}.
+
+    The x axis is logarithmic where positive values span more than a factor of 30; names are spaced evenly.
+    """
+    figure = Figure(figsize=(7.2, 3.8), layout="constrained")
+    axes = figure.subplots()
+    for index, (name, (across, up, spread)) in enumerate(named.items()):
+        axes.errorbar(across, up, yerr=spread, fmt="os^Dvp"[index % 6] + "-", color=COLOURS[index % len(COLOURS)],
+                      markersize=4, capsize=3, label=name)
+    values = [value for across, *_ in named.values() for value in across]
+    if not any(isinstance(value, str) for value in values) and 0 < 30 * min(values) < max(values):
+        axes.set_xscale("log")
+    axes.set(xlabel=x, ylabel=y)
+    axes.grid(alpha=0.3, which="both")
+    if len(named) > 1:
+        axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     _save(figure, path)
 
 

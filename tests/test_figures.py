@@ -19,6 +19,10 @@ DRAWINGS = {
     "curves": lambda path: figures.curves(path, {"a": EPOCHS, "b": {"loss": [1.0, 0.5]}}, unit="nats"),
     "single epoch": lambda path: figures.curves(path, {"a": SINGLE}, unit="nats"),
     "many curves": lambda path: figures.curves(path, {f"run {i}": EPOCHS for i in range(10)}, unit="nats"),
+    "spreads": lambda path: figures.spreads(path, {"": ([1, 2], [3.0, float("nan")], [0.1, 0.0])}, x="rate", y="loss"),
+    "spreads of names": lambda path: figures.spreads(path, {"a": (["tanh", "relu"], [1.0, 2.0], [0.1, 0.2]),
+                                                            "b": (["tanh", "relu"], [2.0, 1.0], [0.1, 0.2])},
+                                                     x="activation", y="loss"),
     "kernels": lambda path: figures.kernels(path, {f"model-{i}": NOISE for i in range(6)}),
     "few colour kernels": lambda path: figures.kernels(path, {"a": RNG.normal(size=(3, 5, 4, 3))}),
     "zero kernels": lambda path: figures.kernels(path, {"a": np.zeros((8, 5, 4, 1))}),
@@ -121,3 +125,12 @@ def test_a_failure_leaves_the_old_figure(tmp_path):
     with pytest.raises((TypeError, ValueError)):
         figures.image_rows(path, [("", np.zeros((1, 4, 4, 2)))])   # two channels: no picture
     assert path.read_bytes() == old and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("values", "scale"), [([0.1, 0.5, 3.0], "linear"), ([0.1, 0.5, 3.1], "log"),
+                                               ([0.0, 1.0, 100.0], "linear"), (["tanh", "relu", "elu"], "linear")])
+def test_wide_spans_are_logarithmic(tmp_path, monkeypatch, values, scale):
+    seen = []
+    monkeypatch.setattr(figures, "_save", lambda figure, path: seen.append(figure.axes[0].get_xscale()))
+    figures.spreads(tmp_path / "x.png", {"": (values, [1.0, 2.0, 3.0], [0.1, 0.1, 0.1])}, x="value", y="loss")
+    assert seen == [scale]

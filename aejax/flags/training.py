@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional, UseAppendAction, arg
 
 from aejax.flags.common import DataFlags, Float, Int, Name, Place, Text, TrainingFlags
 
@@ -27,7 +27,8 @@ class Compare(TrainingFlags, DataFlags):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Train(TrainingFlags, DataFlags):
-    """Train one autoencoder into a run folder. VARIANT: contractive, denoising, sparse, standard or tied."""
+    """Train one autoencoder into a run folder. VARIANT: contractive, denoising, higher_order_contractive,
+    reconstruction_contractive, sparse, standard or tied."""
 
     variant: Positional[Annotated[str, arg(metavar="VARIANT")]]
     """Which autoencoder."""
@@ -56,7 +57,7 @@ class Train(TrainingFlags, DataFlags):
     rate: Float = None
     """Probability, of masking_noise and salt_and_pepper_noise."""
     std: Float = None
-    """Of gaussian_noise, in units of the [0, 1] scale."""
+    """Of gaussian_noise, in units of the [0, 1] scale; of higher_order_contractive's own noise, in the loss's units."""
     fill: Float = None
     """Value of masked pixels on the [0, 1] scale, of masking_noise and block_mask."""
     block_size: Int = None
@@ -65,14 +66,30 @@ class Train(TrainingFlags, DataFlags):
     """Of downsample."""
     weight: Float = None
     """Weight of the variant's penalty."""
+    hessian_weight: Float = None
+    """Weight of the second penalty of higher_order_contractive."""
     sparsity: Name = None
     """l1 or kl."""
     target: Float = None
     """Wanted mean activation, with --sparsity kl."""
     method: Name = None
     """How the Jacobian norm is computed: auto, jacfwd, jacrev, gram, closed_form or hutchinson (an estimate)."""
+    samples: Int = None
+    """Random vectors an example, with --method hutchinson."""
     chunk_size: Int = None
     """Examples whose Jacobians are held at once."""
 
 
-VERBS = {"compare": Compare, "train": Train}
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sweep(Train):
+    """Train every combination of some flags' values, from several seeds, as one program on shared batches."""
+
+    output: Place = None
+    """Folder for results.csv, results.json and figures; runs/sweep-VARIANT if not given."""
+    grid: Annotated[tuple[str, ...], UseAppendAction, arg(metavar="FLAG=V,V,…", help_behavior_hint="(repeatable)")] = ()
+    """Values of one flag, for example rate=0.1,0.3,0.5; give it again for each further flag."""
+    seeds: int = 3
+    """Seeds of every combination: --seed, and the whole numbers after it."""
+
+
+VERBS = {"compare": Compare, "train": Train, "sweep": Sweep}

@@ -1,6 +1,7 @@
 """What several verbs share: reading data as the flags say, and printing."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -52,7 +53,12 @@ def print_table(rows: list[Row]) -> None:
     columns = [column for column in COLUMNS if any(row.get(column.key) is not None for row in rows)]
     cells = [[column.header for column in columns]]
     cells += [["–" if row.get(c.key) is None else c.format.format(row[c.key]) for c in columns] for row in rows]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    print_aligned(cells)
+
+
+def print_aligned(cells: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> None:
+    """Lines of cells as columns, those in `left` aligned at the left."""
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
-        print("  ".join(text.ljust(w) if i == 0 else text.rjust(w)
-                        for i, (text, w) in enumerate(zip(line, widths, strict=True))))
+        print("  ".join(text.ljust(w) if i in left else text.rjust(w)
+                        for i, (text, w) in enumerate(zip(line, widths, strict=True))).rstrip())

@@ -1,7 +1,11 @@
-"""`aejax compare` and `aejax train`."""
+"""`aejax compare`, `aejax train` and `aejax sweep`."""
 
+import dataclasses
 import inspect
+import itertools
 import json
+import shlex
+import typing
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +13,13 @@ from aejax import data as sources
 from aejax import variants
 from aejax.compare import compare as run_comparison
 from aejax.compare import corruption_of, write_report
+from aejax.flags.training import Train
+from aejax.grids import run_grid, table
 from aejax.recipes import NETWORKS, Recipe, build, nearest
 from aejax.runs import check_folder
 from aejax.trackers import Progress
 from aejax.types import InputError, Range
-from aejax.verbs.common import given, load, print_table, say_device, size
+from aejax.verbs.common import given, load, print_aligned, print_table, say_device, size
 from aejax.workflows import Training, check_training, train_run
 
 
@@ -48,6 +54,70 @@ def train(flags: Any, *, command: str) -> None:
     print(page)
 
 
+def sweep(flags: Any, *, command: str) -> None:
+    """`aejax sweep VARIANT`: trains a grid, writes its table and plot, says how to train the best as a run."""
+    nearest(flags.variant, variants.NAMES, "variant")
+    grid = _grid(flags.grid)
+    if flags.patience is not None:
+        raise InputError("--patience does not apply to sweep: every model trains for --epochs")
+    if flags.seeds < 1:
+        raise InputError(f"--seeds must be at least 1, got {flags.seeds}")
+    points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+    for point in points:   # everything is checked before data are read
+        check_training(_training(changed := dataclasses.replace(flags, **point)))
+        _recipe(changed, shape=(28, 28, 1), range=(0.0, 1.0))
+    output = check_folder(flags.output or Path("runs") / f"sweep-{flags.variant}", overwrite=flags.overwrite)
+    dataset = load(flags)
+    say_device()
+    result = run_grid(lambda **values: _recipe(dataclasses.replace(flags, **values), dataset.shape, dataset.range),
+                      dataset, _training(flags), grid, range(flags.seed, flags.seed + flags.seeds), output,
+                      command=command, source=_source(flags), callbacks=[Progress(flags.variant)])
+    print_aligned(table(result), left=())
+    if result.best is None:
+        raise FloatingPointError(f"every point diverged with some seed; {output / 'results.csv'} says which: lower the "
+                                 "learning rate, or look at the data")
+    print(f"the best as a run: {_train_command(dataclasses.replace(flags, **result.best.values))}")
+    print((output / "results.csv").resolve())
+
+
+_NOT_SWEPT = ("variant", "output", "widths", "channels", "tied")
+
+
+def _grid(texts: tuple[str, ...]) -> dict[str, list[Any]]:
+    """{name: values} from "rate=0.1,0.3" …, each value of the kind that the flag of that name has."""
+    if not texts:
+        raise InputError("nothing to sweep: add --grid, for example --grid learning_rate=0.001,0.01")
+    known = ("learning_rate", *(name for name in vars(Train)["__annotations__"] if name not in _NOT_SWEPT))
+    kinds = typing.get_type_hints(Train)
+    grid: dict[str, list[Any]] = {}
+    for text in texts:
+        name, _, values = text.partition("=")
+        name = nearest(name.strip().lstrip("-").replace("-", "_"), known, "name in --grid")
+        kind = next(kind for kind in (*typing.get_args(kinds[name]), kinds[name]) if kind in (int, float, str))
+        try:
+            found = [kind(value.strip() or "?") for value in values.split(",")]
+        except ValueError:
+            found = []
+        if "?" in found or len(set(found)) < max(len(found), 1):
+            wanted = {int: "whole numbers", float: "numbers", str: "names"}[kind]
+            raise InputError(f"--grid {text}: give different {wanted} with commas between, for example "
+                             f"{'code_dim=10,30' if kind is int else 'rate=0.1,0.3'}")
+        if name in grid:
+            raise InputError(f"--grid {name} is given twice: put all its values into one")
+        grid[name] = found
+    return grid
+
+
+def _train_command(flags: Any) -> str:
+    """`aejax train` with these flags, those at their defaults left out; its seed is the sweep's first."""
+    words = ["aejax", "train", flags.variant]
+    for field in dataclasses.fields(Train):
+        value = getattr(flags, field.name)
+        if field.name not in ("variant", "output", "overwrite") and value != field.default:
+            words += [f"--{field.name.replace('_', '-')}"] + ([] if value is True else [str(value)])
+    return shlex.join(words)
+
+
 def _training(flags: Any) -> Training:
     return Training(epochs=flags.epochs, batch_size=flags.batch_size, learning_rate=flags.learning_rate,
                     seed=flags.seed, validation=flags.validation, patience=flags.patience)
@@ -78,11 +148,16 @@ def _recipe(flags: Any, shape: tuple[int, ...], range: Range | None) -> Recipe:
             loss["range"] = range
     elif flags.output_activation:
         raise InputError("--output-activation does not apply to cross_entropy, whose output is a sigmoid")
-    options = given(weight=flags.weight, sparsity=flags.sparsity, target=flags.target, method=flags.method,
-                     chunk_size=flags.chunk_size)
+    taken = inspect.signature(getattr(variants, flags.variant)).parameters
+    options = given(weight=flags.weight, hessian_weight=flags.hessian_weight, sparsity=flags.sparsity,
+                    target=flags.target, method=flags.method, samples=flags.samples, chunk_size=flags.chunk_size)
+    if flags.samples is not None and flags.method != "hutchinson":
+        raise InputError("--samples applies to --method hutchinson alone: the other methods are exact")
     details = given(rate=flags.rate, std=flags.std, fill=flags.fill, size=flags.block_size, factor=flags.factor)
+    if "std" in taken and "std" in details:   # the variant's own noise, which corrupts no input
+        options["std"] = details.pop("std")
     corruption = None
-    if details and "corruption" not in inspect.signature(getattr(variants, flags.variant)).parameters:
+    if details and "corruption" not in taken:
         raise InputError(f"--{next(iter(details))} does not apply to {flags.variant}, which corrupts nothing")
     if flags.corruption or details:
         corruption = {"name": flags.corruption or "masking_noise"} | details

@@ -1,7 +1,11 @@
+import csv
+import json
+import shlex
 import shutil
 
 import jax
 import numpy as np
+import pytest
 
 from aejax import runs
 from aejax.flags.training import Train
@@ -40,6 +44,10 @@ def test_flags_reach_the_recipe():
     mask = _recipe(Train(variant="denoising", corruption="block_mask", block_size=2, fill=0.5), (4, 4, 1), None)
     assert mask.corruption == {"name": "block_mask", "size": 2, "fill": 0.5}
     assert mask.reconstruction == {"name": "squared_error", "activation": "identity", "range": None}
+    curved = _recipe(Train(variant="higher_order_contractive", std=0.25, hessian_weight=0.5), (4,), (0.0, 1.0))
+    assert curved.options == {"hessian_weight": 0.5, "std": 0.25} and curved.corruption is None
+    estimate = _recipe(Train(variant="contractive", method="hutchinson", samples=3), (4,), (0.0, 1.0))
+    assert estimate.options == {"method": "hutchinson", "samples": 3}
     signed = _recipe(Train(variant="denoising", rate=0.25), (4,), (-1.0, 1.0))
     assert signed.corruption == {"name": "masking_noise", "rate": 0.25}
     assert signed.reconstruction["activation"] == "tanh"
@@ -65,3 +73,27 @@ def test_divergence_ends_with_1_and_keeps_the_last_good_parameters(aejax, made, 
     run = runs.load(tmp_path / "out")
     assert "NaN or infinite" in run.config["status"]
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(run.params))
+
+
+def test_sweep_and_its_best_as_a_run(aejax, made, small, tmp_path, capsys):
+    """The printed command, typed, trains the model whose number stands in the table."""
+    assert aejax("sweep", "denoising", "--data", made / "noise.npy", *small, "--seeds", 2, "--seed", 3, "--corruption",
+                 "salt_and_pepper_noise", "--grid", "rate=0.1,0.5", "--grid", "learning-rate=0.0001,0.1") == 0
+    header, *table, command, last = capsys.readouterr().out.splitlines()
+    assert last == str(tmp_path / "runs" / "sweep-denoising" / "results.csv")
+    assert header.split()[:2] == ["rate", "learning_rate"] and len(table) == 4
+    (best,) = [line.split() for line in table if line.endswith("best")]
+    with open(last, newline="") as file:
+        line = next(r for r in csv.DictReader(file) if [r["rate"], r["learning_rate"], r["seed"]] == [*best[:2], "3"])
+    assert command.startswith("the best as a run: aejax train denoising ") and f"--rate {best[0]}" in command
+    assert aejax(*shlex.split(command.partition("aejax ")[2]), "--output", "best") == 0
+    logs = [json.loads(log) for log in (tmp_path / "best" / "metrics.jsonl").read_text().splitlines()]
+    assert logs[-1]["val_loss"] == pytest.approx(float(line["val_loss"]), rel=1e-4)
+
+
+def test_a_sweep_that_diverges_everywhere_ends_with_1(aejax, made, small, tmp_path, capsys):
+    assert aejax("sweep", "standard", "--data", made / "noise.npy", *small, "--seeds", 1, "--output", "out",
+                 "--output-activation", "identity", "--code-activation", "identity",
+                 "--grid", "learning_rate=1e30") == 1
+    assert "every point diverged" in capsys.readouterr().err.splitlines()[-1]
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["best"] is None
