@@ -30,36 +30,56 @@ def resolve(make: MakeAutoencoder, optimizer: Optimizer, point: Mapping[str, Any
     return make(**point), optimizer
 
 
-@functools.partial(jax.jit, static_argnames=("make", "optimizer", "batch_size"), donate_argnames="states")
+@functools.partial(jax.jit, static_argnames=("make", "optimizer", "batch_size", "block"), donate_argnames="states")
 def run_epoch(states: TrainState, points: Points, seeds: Array, x: Batch, validation: Batch | None, shuffle_key: Key,
-              epoch: Scalar, *, make: MakeAutoencoder, optimizer: Optimizer, batch_size: int,
+              epoch: Scalar, *, make: MakeAutoencoder, optimizer: Optimizer, batch_size: int, block: int = 1,
               ) -> tuple[TrainState, Metrics]:
-    """One epoch of every point, (P, …) leading every leaf; all points see the same batches, each draws its own noise.
+    """One epoch of every point, (P, …) leading every leaf; all points see the same batches, each seed its own noise.
 
-    A step with a loss or gradient that is not finite is not taken: the point's `step` stays behind, its metrics say so.
+    Every `block` neighbours have one seed: their noise is drawn once, since the inner `vmap` leaves the key alone. A
+    step with a loss or gradient that is not finite is not taken: the point's `step` stays behind, its metrics say so.
 
     Returns:
       The states, and the mean of each metric over the steps, (P,); "val_…", exact over `validation`, after them.
     """
     order = epoch_order(shuffle_key, epoch, count(x))
-    keys = jax.vmap(jax.random.key)(seeds)
+    keys = jax.vmap(jax.random.key)(seeds[::block])
     noise_keys, validation_keys = (jax.vmap(lambda key, i=i: jax.random.fold_in(key, i))(keys) for i in (1, 3))
+
+    def each(function: Callable[[Any, Key, Points], Any]) -> Callable[[Any, Key, Points], Any]:
+        return jax.vmap(jax.vmap(function, in_axes=(0, None, 0)))
 
     def advance(states: TrainState, step: Array) -> tuple[TrainState, Metrics]:
         batch = batch_at(x, order, step, batch_size)
 
         def one(state: TrainState, key: Key, point: Points) -> tuple[TrainState, Metrics]:
             return train_step(*resolve(make, optimizer, point), state, step_key(key, epoch, step), batch)[:2]
-        return jax.vmap(one)(states, noise_keys, points)
+        return each(one)(states, noise_keys, points)
+    states, points = _split((states, points), block)
     states, metrics = jax.lax.scan(advance, states, jnp.arange(count(x) // batch_size))
     metrics = jax.tree.map(lambda values: jnp.mean(values, axis=0), metrics)
     if validation is not None:
         def score(params: Params, key: Key, point: Points) -> Metrics:
             ae, _ = resolve(make, optimizer, point)   # made of traced numbers: no static argument of another program
             return evaluate.__wrapped__(params, key, validation, ae=ae)
-        scores = jax.vmap(score)(states.params, validation_keys, points)
+        scores = each(score)(states.params, validation_keys, points)
         metrics |= {f"val_{name}": values for name, values in scores.items()}
-    return states, metrics
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), (states, metrics))
+
+
+def _split(tree: Any, block: int) -> Any:
+    """(P, …) -> (P / block, block, …) of every leaf."""
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, block, *leaf.shape[1:]), tree)
+
+
+def equal_blocks(seeds: np.ndarray) -> int:
+    """The greatest length of equal blocks of which each repeats one seed.
+
+    >>> equal_blocks(np.array([5, 5, 5, 5, 6, 6]))
+    2
+    """
+    lengths = [length for length in range(1, len(seeds) + 1) if len(seeds) % length == 0]
+    return max(length for length in lengths if (_split(seeds, length) == seeds[::length, None]).all())
 
 
 @functools.partial(jax.jit, static_argnames=("make", "optimizer"))
@@ -80,11 +100,12 @@ def check_sizes(x: Batch, epochs: int, batch_size: int) -> None:
 def predict_bytes(make: MakeAutoencoder, x: Batch, *, points: Mapping[str, np.ndarray], seeds: np.ndarray,
                   optimizer: Optimizer, batch_size: int, validation: Batch | None = None) -> int:
     """Bytes that `train_points` holds at once beside the data, from the compiled program, which is kept and not run."""
+    block = equal_blocks(np.asarray(seeds))
     points, seeds = {name: jnp.asarray(values) for name, values in points.items()}, jnp.asarray(seeds)
     example = jax.tree.map(lambda leaf: leaf[:1], x)
     states = jax.eval_shape(functools.partial(init_points, make=make, optimizer=optimizer), points, seeds, example)
     program = run_epoch.lower(states, points, seeds, x, validation, jax.random.key(0), 0, make=make,
-                              optimizer=optimizer, batch_size=batch_size).compile()
+                              optimizer=optimizer, batch_size=batch_size, block=block).compile()
     return program_bytes(program) - sum(leaf.nbytes for leaf in jax.tree.leaves((x, validation)))
 
 
@@ -129,6 +150,7 @@ def train_points(make: MakeAutoencoder, x: Batch, *, points: Mapping[str, np.nda
     if any(len(values) != len(seeds) for values in points.values()) or not len(seeds):
         raise InputError(f"{len(seeds)} seeds, but points of lengths {[len(v) for v in points.values()]}: one each")
     check_sizes(x, epochs, batch_size)
+    block = equal_blocks(np.asarray(seeds))
     points, seeds = {name: jnp.asarray(values) for name, values in points.items()}, jnp.asarray(seeds)
     ae, _ = resolve(make, optimizer, {name: values[0] for name, values in points.items()})
     for data in (x, validation):
@@ -144,7 +166,7 @@ def train_points(make: MakeAutoencoder, x: Batch, *, points: Mapping[str, np.nda
     history: dict[str, list[np.ndarray]] = {}
     for epoch in range(epochs):
         states, metrics = run_epoch(states, points, seeds, x, validation, shuffle_key, epoch, make=make,
-                                    optimizer=optimizer, batch_size=batch_size)
+                                    optimizer=optimizer, batch_size=batch_size, block=block)
         metrics = jax.device_get(metrics)
         for name, value in metrics.items():
             history.setdefault(name, []).append(value)

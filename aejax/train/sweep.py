@@ -147,10 +147,9 @@ def _groups(make: MakeAutoencoder, optimizer: Optimizer, points: Sequence[Mappin
         ae, _ = resolve(make, optimizer, points[group[0]])
         check_data(data["validation"], ae.range)
         ae.init(jax.random.key(0), _at(data["x"], slice(1)))   # on concrete input it checks more than when traced
-        jobs.append(_Job(functools.partial(make, **fixed), own,
-                         np.add.outer(np.array(group) * len(seeds), np.arange(len(seeds))).ravel(),
-                         {n: np.repeat([points[i][n] for i in group], len(seeds)) for n in points[0] if n in traced},
-                         np.tile(np.asarray(seeds), len(group))))
+        places = np.add.outer(np.arange(len(seeds)), np.array(group) * len(seeds)).ravel()   # a seed's points together:
+        arrays = {n: np.tile([points[i][n] for i in group], len(seeds)) for n in points[0] if n in traced}   # one noise
+        jobs.append(_Job(functools.partial(make, **fixed), own, places, arrays, np.repeat(seeds, len(group))))
     return jobs
 
 

@@ -1,11 +1,14 @@
+import math
+import re
+
 import jax
 import numpy as np
 import optax
 import pytest
 
-from aejax import variants
+from aejax import corruptions, variants
 from aejax.train import fit
-from aejax.train.points import run_epoch, train_points
+from aejax.train.points import equal_blocks, init_points, run_epoch, train_points
 from aejax.types import InputError
 
 OPTIMIZER = optax.adam(1e-2)
@@ -38,6 +41,34 @@ def test_noise_is_each_points_own(dense, images):
     kernel = np.asarray(states.params["encoder_kernel_0"])
     np.testing.assert_array_equal(kernel[0], kernel[1])
     assert (kernel[0] != kernel[2]).any()
+
+
+@pytest.mark.parametrize(("seeds", "block"), [([3], 1), ([1, 1, 2, 2], 2), ([1, 1, 1], 3), ([1, 2, 1, 2], 1),
+                                              ([1, 1, 1, 1, 2, 2], 2), ([0, 0, 1], 1)])
+def test_equal_blocks(seeds, block):
+    assert equal_blocks(np.array(seeds)) == block
+
+
+def test_points_of_one_seed_share_their_noise(dense, images):
+    """Drawn once, and the same numbers as when each draws its own: blocks of equal seeds change nothing."""
+    def make(rate):
+        return variants.denoising(dense, corruption=corruptions.masking_noise(rate))
+    rates, seeds = np.array([0.2, 0.6, 0.2, 0.6], np.float32), np.array([1, 1, 2, 2])
+    options = dict(optimizer=OPTIMIZER, shuffle_key=SHUFFLE, epochs=2, batch_size=32, validation=images)
+    together = train_points(make, images, points={"rate": rates}, seeds=seeds, **options)
+    mixed = [0, 2, 1, 3]
+    apart = train_points(make, images, points={"rate": rates[mixed]}, seeds=seeds[mixed], **options)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(np.asarray(a)[mixed], b, atol=1e-5), together[0], apart[0])
+    np.testing.assert_allclose(together[1]["val_loss"][:, mixed], apart[1]["val_loss"], rtol=1e-5)
+
+    def random_bits(seeds):
+        states = init_points({"rate": rates}, seeds, images[:1], make=make, optimizer=OPTIMIZER)
+        traced = run_epoch.trace(states, {"rate": rates}, seeds, images, None, SHUFFLE, 0, make=make,
+                                 optimizer=OPTIMIZER, batch_size=32, block=equal_blocks(np.asarray(seeds)))
+        shapes = re.findall(r"u32\[([\d,]*)\] = random_bits\[", str(traced.jaxpr))
+        return max(math.prod(map(int, shape.split(","))) for shape in shapes if shape)
+    alone, shared = random_bits(seeds[mixed]), random_bits(seeds)
+    assert alone == 2 * shared == 4 * 32 * 30
 
 
 def test_a_diverging_point_leaves_the_others_alone(make, images):
