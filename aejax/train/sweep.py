@@ -37,7 +37,8 @@ def sweep(
     Args:
       make_autoencoder: the grid's names as keyword arguments (without learning_rate) -> Autoencoder.
       x: (N, *shape), as for `fit`.
-      grid: {name: values}; {} where only seeds differ.
+      grid: {name: hashable values}; {} where only seeds differ. A loss that contains what is swept (a penalty's weight,
+        a corruption's rate) is another objective at each point: the least one is then not by itself the best model.
       seeds: whole numbers from 0, of initialisation and noise.
       optimizer: from optax; or a function learning rate -> such (`optax.adam`) for a grid with "learning_rate".
       epochs, batch_size: as for `fit`.

@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import itertools
 import json
+import logging
 import shlex
 import typing
 from pathlib import Path
@@ -21,6 +22,8 @@ from aejax.trackers import Progress
 from aejax.types import InputError, Range
 from aejax.verbs.common import given, load, print_aligned, print_table, say_device, size
 from aejax.workflows import Training, check_training, train_run
+
+logger = logging.getLogger("aejax")
 
 
 def compare(flags: Any, *, command: str) -> None:
@@ -76,10 +79,15 @@ def sweep(flags: Any, *, command: str) -> None:
     if result.best is None:
         raise FloatingPointError(f"every point diverged with some seed; {output / 'results.csv'} says which: lower the "
                                  "learning rate, or look at the data")
+    inside = [name for name in grid if name not in _OUTSIDE_THE_LOSS]
+    if inside:
+        logger.info("note: the loss contains %s, so that points minimise different objectives: the least loss need not "
+                    "be the best model", " and ".join(inside))
     print(f"the best as a run: {_train_command(dataclasses.replace(flags, **result.best.values))}")
     print((output / "results.csv").resolve())
 
 
+_OUTSIDE_THE_LOSS = ("learning_rate", "network", "code_dim", "activation", "code_activation", "chunk_size")
 _NOT_SWEPT = ("variant", "output", "widths", "channels", "tied")
 
 

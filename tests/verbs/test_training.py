@@ -79,7 +79,9 @@ def test_sweep_and_its_best_as_a_run(aejax, made, small, tmp_path, capsys):
     """The printed command, typed, trains the model whose number stands in the table."""
     assert aejax("sweep", "denoising", "--data", made / "noise.npy", *small, "--seeds", 2, "--seed", 3, "--corruption",
                  "salt_and_pepper_noise", "--grid", "rate=0.1,0.5", "--grid", "learning-rate=0.0001,0.1") == 0
-    header, *table, command, last = capsys.readouterr().out.splitlines()
+    out, err = capsys.readouterr()
+    header, *table, command, last = out.splitlines()
+    assert "the loss contains rate," in err
     assert last == str(tmp_path / "runs" / "sweep-denoising" / "results.csv")
     assert header.split()[:2] == ["rate", "learning_rate"] and len(table) == 4
     (best,) = [line.split() for line in table if line.endswith("best")]
