@@ -1,3 +1,5 @@
+import importlib
+
 import jax
 import numpy as np
 import optax
@@ -5,10 +7,11 @@ import pytest
 
 from aejax import corruptions, networks, variants
 from aejax.train import fit
-from aejax.train.points import run_epoch
+from aejax.train.points import run_epoch, train_points
 from aejax.train.sweep import sweep
 from aejax.types import Callback, InputError
 
+sweep_module = importlib.import_module("aejax.train.sweep")   # the package has the function under that name
 OPTIMIZER = optax.adam(1e-2)
 SHUFFLE = jax.random.key(9)
 GRIDS = {   # what each variant has to sweep
@@ -80,13 +83,17 @@ def test_an_optimizer_that_cannot_be_traced_is_grouped(make, images):
     assert len(result.points) == 4 and all(np.isfinite(point.loss) for point in result.points)
 
 
-def test_memory_limit_splits_and_changes_nothing(make, images, caplog):
+def test_memory_limit_splits_and_changes_nothing(make, images, caplog, monkeypatch):
     caplog.set_level("INFO", logger="aejax")
     options = dict(grid={"weight": (0.1, 0.2, 0.3)}, seeds=(0, 1), optimizer=OPTIMIZER, epochs=2, batch_size=16,
                    validation=images[:8])
     whole = sweep(make, images, **options)
     needed = [record.args[-1] * 1e6 for record in caplog.records if "models in" in record.message][0]
+    trained = []
+    monkeypatch.setattr(sweep_module, "train_points", lambda *args, **kw: (
+        trained.append(len(kw["seeds"])) or train_points(*args, **kw)))
     halves = sweep(make, images, memory_limit=int(needed * 0.7), **options)
+    assert trained == [3, 3]
     alone = sweep(make, images, memory_limit=1, **options)
     messages = [record.message for record in caplog.records]
     assert any("6 models in 1 part of at most 6" in m for m in messages)

@@ -4,7 +4,9 @@ import optax
 import pytest
 
 from aejax import variants
+from aejax.train.step import TrainState
 from aejax.train.sweep import sweep
+from aejax.train.sweep_result import gather
 
 OPTIMIZER = optax.adam(1e-2)
 
@@ -42,3 +44,18 @@ def test_a_diverged_seed_spoils_its_point_alone(dense, images):
     lost = sweep(lambda: variants.contractive(dense), images, grid={"learning_rate": (1e38,)}, optimizer=optax.sgd,
                  epochs=1, batch_size=16)
     assert lost.best is None and lost.best_index is None
+
+
+def test_a_step_that_was_not_taken_counts_as_divergence():
+    """Also where the last epoch's loss is finite again."""
+    history = {"loss": np.array([np.nan, 1.0])}
+    models = [(TrainState({}, (), np.int32(steps)), history) for steps in (4, 3)]
+    (point,) = gather(models, [{"weight": 1.0}], (0, 1), 4, False).points
+    assert point.diverged == (False, True) and point.losses[0] == 1.0 and np.isnan(point.losses[1])
+
+
+def test_a_metric_that_a_point_lacks_is_nan():
+    models = [(TrainState({}, (), np.int32(1)), history) for history in (
+        {"loss": np.ones(1)}, {"loss": np.ones(1), "extra": np.ones(1)})]
+    result = gather(models, [{"weight": 1.0}, {"weight": 2.0}], (0,), 1, False)
+    np.testing.assert_array_equal(result.history["extra"], [[[np.nan], [1.0]]])
