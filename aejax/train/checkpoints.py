@@ -29,6 +29,7 @@ from jaxtyping import PyTree
 
 from aejax.files import SUMS, checksums, damage, locked, writing
 from aejax.train.leaves import digest, kind, layout, named, place, to_host
+from aejax.train.storage import Storage, about, storage_errors
 from aejax.types import InputError
 
 MAY_DIFFER = frozenset({"epochs", "devices", "parallel", "output"})   # a run may go on with another value of these
@@ -83,7 +84,7 @@ class Checkpoints:
             if not self.resume and self.steps():
                 raise InputError(f"{self.folder}: holds checkpoints up to step {self.steps()[-1]}; resume from them, "
                                  "or choose another folder")
-            self._checkpointer = stack.enter_context(contextlib.closing(_checkpointer()))
+            self._storage = stack.enter_context(contextlib.closing(Storage()))
             self._writer = stack.enter_context(ThreadPoolExecutor(1, "checkpoints"))
             self._stack = stack.pop_all()
         return self
@@ -121,11 +122,11 @@ class Checkpoints:
         self.wait()
         leaves = named(tree)
         arrays = to_host(leaves)
-        about = {"step": step, "loss": None if loss is None else float(loss), "configuration": self.configuration,
-                 "meta": dict(meta), "leaves": {name: kind(leaf) for name, leaf in leaves.items()}}
+        description = {"step": step, "loss": None if loss is None else float(loss), "configuration": self.configuration,
+                       "meta": dict(meta), "leaves": {name: kind(leaf) for name, leaf in leaves.items()}}
         if jax.process_index() == 0:
-            about = json.loads(json.dumps(about))   # a copy: the caller's lists go on growing
-            self._pending = self._writer.submit(self._write, step, arrays, about)
+            description = json.loads(json.dumps(description))   # a copy: the caller's lists go on growing
+            self._pending = self._writer.submit(self._write, step, arrays, description)
 
     def wait(self) -> None:
         """Waits until the last save is on disk.
@@ -168,23 +169,20 @@ class Checkpoints:
                              "another folder")
         return None
 
-    def _write(self, step: int, arrays: dict[str, np.ndarray], about: dict[str, Any]) -> None:
-        import orbax.checkpoint as ocp
-        for name, leaf in about["leaves"].items():
+    def _write(self, step: int, arrays: dict[str, np.ndarray], description: dict[str, Any]) -> None:
+        for name, leaf in description["leaves"].items():
             leaf["sha256"] = digest(name, leaf, arrays[name])
         partial = self.folder / f"{step}.partial"
         try:
-            self._checkpointer.save(partial, args=ocp.args.Composite(
-                state=ocp.args.StandardSave({name: array for name, array in arrays.items() if array.size}),
-                meta=ocp.args.JsonSave(about)))
-            (partial / SUMS).write_text(checksums(partial))
-            self._commit(step)
-            self._prune()
-        except Exception as error:
+            with storage_errors():
+                self._storage.write(partial, arrays, description)
+                (partial / SUMS).write_text(checksums(partial))
+                self._commit(step)
+                self._prune()
+        except OSError as error:
             with contextlib.suppress(InputError):
                 self._tidy()   # frees the disk
-            if (reason := _os_error(error)) is None:
-                raise
+            reason = error.strerror or error
             raise InputError(f"{self.folder}: the checkpoint of step {step} could not be written ({reason}); those "
                              "before it are untouched: mend that, and resume") from error
 
@@ -218,63 +216,30 @@ class Checkpoints:
                     shutil.rmtree(path)
 
     def _read(self, step: int, target: PyTree) -> tuple[int, PyTree, dict[str, Any]]:
-        import orbax.checkpoint as ocp
         folder = self.folder / str(step)
         if (reason := damage(folder)) is not None:
             raise _DamagedError(reason)
-        about = _about(folder)
-        _refuse(*(_counting(values) for values in (about["configuration"], self.configuration)),
-                f"{folder}: a checkpoint of another configuration")
-        leaves, digests = named(target), {name: leaf.pop("sha256") for name, leaf in about["leaves"].items()}
+        saved, leaves = about(folder), named(target)
         kinds = {name: kind(leaf) for name, leaf in leaves.items()}
-        _refuse(about["leaves"], kinds, f"{folder}: a checkpoint of another model or optimiser")
-        arrays = {name: np.empty(*layout(leaf)) for name, leaf in leaves.items()}
-        stored = {name: array for name, array in arrays.items() if array.size}
-        arrays |= self._checkpointer.restore(folder, args=ocp.args.Composite(
-            state=ocp.args.StandardRestore(stored))).state
+        digests = {name: leaf.pop("sha256") for name, leaf in saved["leaves"].items()}
+        _refuse(*({name: value for name, value in configuration.items() if name not in MAY_DIFFER}
+                  for configuration in (saved["configuration"], self.configuration)),
+                f"{folder}: a checkpoint of another configuration")
+        _refuse(saved["leaves"], kinds, f"{folder}: a checkpoint of another model or optimiser")
+        arrays = self._storage.read(folder, {name: np.empty(*layout(leaf)) for name, leaf in leaves.items()})
         for name, array in arrays.items():
             if digest(name, kinds[name], array) != digests[name]:
                 raise _DamagedError(f"{name} is not what was saved")
         placed = [place(arrays[name], leaf) for name, leaf in leaves.items()]
-        return step, jax.tree.unflatten(jax.tree.structure(target), placed), about["meta"]
-
-
-def _checkpointer() -> contextlib.AbstractContextManager:
-    """Orbax's, of this process alone: no other takes part in what it does."""
-    import orbax.checkpoint as ocp
-    logging.getLogger("absl").addFilter(_not_of_orbax)
-    process = jax.process_index()
-    alone = ocp.options.MultiprocessingOptions(primary_host=process, active_processes={process})
-    handler = ocp.CompositeCheckpointHandler(
-        composite_options=ocp.CompositeOptions(multiprocessing_options=alone),
-        state=ocp.StandardCheckpointHandler(multiprocessing_options=alone),
-        meta=ocp.JsonCheckpointHandler(multiprocessing_options=alone))
-    return ocp.Checkpointer(handler, multiprocessing_options=alone)
-
-
-def _not_of_orbax(record: logging.LogRecord) -> bool:
-    """Orbax's errors reach us as exceptions too, its progress is nobody's business: warnings alone are shown."""
-    return record.levelno == logging.WARNING or "orbax" not in Path(record.pathname).parts
-
-
-def _about(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "meta" / "metadata").read_text())
+        return step, jax.tree.unflatten(jax.tree.structure(target), placed), saved["meta"]
 
 
 def _loss(folder: Path) -> float | None:
     try:
-        loss = _about(folder)["loss"]
+        loss = about(folder)["loss"]
         return None if loss is None or math.isnan(loss) else loss
     except (OSError, ValueError, KeyError, TypeError):
         return None   # damaged: not the best, whatever it was
-
-
-def _os_error(error: BaseException) -> str | None:
-    """The operating system's reason for an error; Orbax's storage hides its number in a text."""
-    code = error.errno if isinstance(error, OSError) else None
-    if code is None and (match := re.search(r"os_error_code='(\d+)'", str(error))):
-        code = int(match[1])
-    return None if code is None else os.strerror(code)
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -290,9 +255,11 @@ def _counting(configuration: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refuse(saved: Mapping[str, Any], asked: Mapping[str, Any], what: str) -> None:
     """Raises an `InputError` that shows where `asked` is not what was `saved`."""
-    saved, asked = ({name: repr(value) for name, value in _flat(values).items()} for values in (saved, asked))
-    shown = [f"{name}: {saved.get(name, 'nothing')} saved, {asked.get(name, 'nothing')} asked"
-             for name in sorted({*saved, *asked}) if saved.get(name) != asked.get(name)]
-    if shown:
-        more = f"; and {len(shown) - 5} more" if len(shown) > 5 else ""
-        raise InputError(f"{what} ({'; '.join(shown[:5])}{more}); choose another folder, or what was saved")
+    saved, asked = _flat(saved), _flat(asked)
+    different = [name for name in sorted({*saved, *asked})
+                 if (name in saved, saved.get(name)) != (name in asked, asked.get(name))]
+    if different:
+        shown = [f"{name}: {saved.get(name, 'nothing')} saved, {asked.get(name, 'nothing')} asked"
+                 for name in different[:5]]
+        more = f"; and {len(different) - 5} more" if len(different) > 5 else ""
+        raise InputError(f"{what} ({'; '.join(shown)}{more}); choose another folder, or what was saved")
