@@ -18,6 +18,9 @@ class JsonLines(Callback):
 
     def on_train_begin(self, info: Mapping[str, Any]) -> None:
         self.path.write_text("")
+        history = info.get("history", {})
+        for epoch, values in enumerate(zip(*history.values(), strict=True)):   # a resumed run's file is the whole run's
+            self.on_epoch_end(epoch, dict(zip(history, values, strict=True)), None)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float], state: Any) -> None:
         with self.path.open("a") as file:
@@ -39,7 +42,8 @@ class Progress(Callback):
             self.bar = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"),
                                 TimeRemainingColumn(), console=Console(file=self.stream))
             self.bar.start()
-            self.task = self.bar.add_task(f"{self.label:<20}", total=self.epochs, text="compiling")
+            self.task = self.bar.add_task(f"{self.label:<20}", total=self.epochs, text="compiling",
+                                          completed=len(info.get("history", {}).get("loss", ())))
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float], state: Any) -> None:
         text = f"epoch {epoch + 1}/{self.epochs} loss {logs['loss']:.5g}"

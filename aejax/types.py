@@ -138,7 +138,8 @@ class Callback:
     """
 
     def on_train_begin(self, info: Mapping[str, Any]) -> None:
-        """Called once; `info` has epochs, batch_size, steps_per_epoch, examples, left_out, parameters, device."""
+        """Called once; `info` has epochs, batch_size, steps_per_epoch, examples, left_out, parameters, device, and the
+        history of what a resumed run had done before."""
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float], state: Any) -> bool | None:
         """Called after each epoch (from 0) with its metrics as floats. Return True to stop training."""

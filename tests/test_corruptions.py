@@ -17,6 +17,21 @@ def test_masking_rate_and_fill():
     assert abs(float((noisy == 0.5).mean()) - 0.3) < 0.03
 
 
+@pytest.mark.parametrize("rate", [0.0, 0.001, 0.3, 0.5, 0.9999, 1.0])
+@pytest.mark.parametrize("shape", [(4000, 203), (4000, 7, 29, 1)])
+def test_masks_are_independent_with_the_exact_rate(rate, shape):
+    """Binomial counts: their mean, their variance, and no correlation between neighbours or examples."""
+    mask = np.asarray(corruptions.masking_noise(rate, fill=1.0)(KEY, jnp.zeros(shape))).reshape(4000, 203)
+    variance = rate * (1 - rate)
+    assert abs(mask.mean() - rate) <= 4.5 * (variance / mask.size) ** 0.5
+    if variance > 0.01:
+        np.testing.assert_allclose(mask.sum(axis=1).var(), 203 * variance, rtol=0.1)
+        centred = mask - rate
+        for lag in (1, 2, 3, 4, 7):
+            assert abs((centred[:, lag:] * centred[:, :-lag]).mean()) < 5 * variance / mask.size**0.5
+        assert abs((centred[1:] * centred[:-1]).mean()) < 5 * variance / mask.size**0.5
+
+
 def test_notebook_mask_doubles_and_greys():
     """Dropout(½) of a mask of ones times data in [-1, 1]: kept pixels double, dropped ones become 0."""
     x = jnp.linspace(-1, 1, 4000).reshape(1, -1)

@@ -1,9 +1,11 @@
 """`fit`: trains any `Autoencoder` on data that lie on the device."""
 
 import contextlib
+import dataclasses
 import logging
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +13,11 @@ import numpy as np
 import optax
 
 from aejax.autoencoder import check_data
+from aejax.train.checkpoints import Checkpoints
 from aejax.train.evaluation import evaluate
-from aejax.train.step import TrainState, batch_at, count, epoch_order, init_state, run_segment, step_key
-from aejax.types import Autoencoder, Batch, Callback, InputError, Key, Scalar
+from aejax.train.interruption import catch_signals
+from aejax.train.step import TrainState, batch_at, count, epoch_order, init_state, run_segment, step_key, zero_sums
+from aejax.types import Autoencoder, Batch, Callback, InputError, Key, Metrics
 
 logger = logging.getLogger("aejax")
 History = dict[str, list[float]]
@@ -35,10 +39,46 @@ class NonFiniteLossError(FloatingPointError):
         self.step, self.culprit, self.state, self.history = step, culprit, state, history
 
 
+class TrainingInterruptedError(Exception):
+    """A signal stopped a run that writes checkpoints; all its progress is saved.
+
+    Attributes:
+      received: the signal's name.
+      step: the number of steps taken.
+    """
+
+    def __init__(self, received: str, step: int):
+        super().__init__(f"{received} at step {step}: saved; go on with the same command and --resume")
+        self.received, self.step = received, step
+
+
+@dataclasses.dataclass
+class _Progress:
+    """All that a checkpoint must hold for the resumed run to be the uninterrupted one."""
+
+    state: TrainState
+    sums: Metrics           # of the unfinished epoch
+    best: TrainState | None
+    epoch: int = 0
+    step: int = 0           # of the epoch
+    best_loss: float = np.inf
+    waited: int = 0
+    seconds: float = 0.0    # spent on the unfinished epoch before an interruption
+    history: History = dataclasses.field(default_factory=dict)
+
+    def tree(self) -> dict[str, Any]:
+        return {"state": self.state, "sums": self.sums, "best": self.best}
+
+    def meta(self, seconds: float) -> dict[str, Any]:
+        return {"epoch": self.epoch, "step": self.step, "best_loss": self.best_loss, "waited": self.waited,
+                "history": self.history, "seconds": seconds}
+
+
 def fit(
     ae: Autoencoder, x: Batch, *, optimizer: optax.GradientTransformation, key: Key, shuffle_key: Key | None = None,
     epochs: int, batch_size: int = 256, validation: Batch | None = None, patience: int | None = None,
     min_delta: float = 0.0, restore_best_weights: bool = True, callbacks: Sequence[Callback] = (),
+    checkpoint: Checkpoints | None = None, resume: bool = False,
 ) -> tuple[TrainState, History]:
     """Minimises the mean of `ae.loss` over `x`; each epoch is one compiled program on device-resident data.
 
@@ -58,6 +98,9 @@ def fit(
       min_delta: a smaller fall is none.
       restore_best_weights: with `patience`, return the state of the epoch with the lowest val_loss, else the last.
       callbacks: see `types.Callback`.
+      checkpoint: where to save every `checkpoint.every` steps; SIGTERM and SIGINT then save and stop.
+      resume: go on from the newest undamaged checkpoint, bit for bit as if never stopped; from the beginning where
+        there is none.
 
     Returns:
       The final state, and the history: equally long lists "loss", its terms, "val_…" of these, and "seconds".
@@ -65,6 +108,7 @@ def fit(
     Raises:
       InputError: unusable arguments or data.
       NonFiniteLossError: NaN or infinite loss or gradient; it holds the last good state.
+      TrainingInterruptedError: a signal came, and `checkpoint` is saved.
 
     >>> from aejax import networks, variants
     >>> ae = variants.standard(networks.Dense(shape=(4,), code_dim=2))
@@ -86,35 +130,92 @@ def fit(
     info = {"epochs": epochs, "batch_size": batch_size, "steps_per_epoch": steps, "examples": examples,
             "left_out": left_out, "parameters": sum(leaf.size for leaf in jax.tree.leaves(state.params)),
             "device": str(jax.tree.leaves(x)[0].devices())}
-    history: History = {}
-    best, best_loss, waited = None, np.inf, 0
+    progress = _Progress(state, zero_sums(ae, state, x, batch_size), None if patience is None else
+                         jax.tree.map(jnp.copy, state))
     with contextlib.ExitStack() as stack:
+        if checkpoint is not None:
+            checkpoint.resume |= resume
+            stack.enter_context(checkpoint)
+            _restore(checkpoint, progress)
+        interruption = stack.enter_context(catch_signals() if checkpoint else contextlib.nullcontext())
+        for callback in callbacks:   # before it begins, so that it ends whatever happens
+            stack.callback(callback.on_train_end, progress.history)
         for callback in callbacks:
-            stack.callback(callback.on_train_end, history)   # before it begins, so that it ends whatever happens
-        for callback in callbacks:
-            callback.on_train_begin(info)
-        for epoch in range(epochs):
-            begin = time.perf_counter()
-            state, sums, reached = run_segment(state, x, noise_key, shuffle_key, epoch, 0, steps, ae=ae,
-                                               optimizer=optimizer, batch_size=batch_size)
-            scores = {} if validation is None else evaluate(state.params, validation_key, validation, ae=ae)
-            sums, scores, reached = jax.device_get((sums, scores, reached))   # the epoch's one synchronisation
-            if reached < steps:
-                raise _diagnose(ae, state, x, noise_key, shuffle_key, epoch, int(reached), steps, batch_size, history)
-            logs = {name: float(total) / steps for name, total in sums.items()}
+            callback.on_train_begin(info | {"history": progress.history})
+        while progress.epoch < epochs and not (patience is not None and progress.waited >= patience):
+            begin = time.perf_counter() - progress.seconds
+            order = epoch_order(shuffle_key, progress.epoch, examples)
+            while progress.step < steps:
+                stop = _segment_end(progress.step, progress.epoch, steps, checkpoint)
+                progress.state, sums, reached = run_segment(
+                    progress.state, progress.sums, x, order, noise_key, progress.epoch, progress.step, stop, ae=ae,
+                    optimizer=optimizer, batch_size=batch_size)
+                progress.sums = sums
+                scores = {}
+                if stop == steps and validation is not None:
+                    scores = evaluate(progress.state.params, validation_key, validation, ae=ae)
+                totals, scores, reached = jax.device_get((sums, scores, reached))   # a segment's one synchronisation
+                if reached < stop:
+                    batch = batch_at(x, order, reached, batch_size)
+                    raise _diagnose(ae, progress, batch, step_key(noise_key, progress.epoch, reached), int(reached),
+                                    steps)
+                progress.step = stop
+                if stop < steps:
+                    _save(checkpoint, progress, steps, time.perf_counter() - begin, interruption)
+            logs = {name: float(total) / steps for name, total in totals.items()}
             logs |= {f"val_{name}": float(value) for name, value in scores.items()}
             logs["seconds"] = time.perf_counter() - begin
-            for name, value in logs.items():
-                history.setdefault(name, []).append(value)
-            stop = [callback.on_epoch_end(epoch, logs, state) for callback in callbacks]
-            if patience is not None:
-                waited += 1
-                if logs["val_loss"] < best_loss - min_delta:
-                    best_loss, waited = logs["val_loss"], 0
-                    best = jax.tree.map(jnp.copy, state)   # the next epoch takes the buffers of `state`
-            if any(stop) or (patience is not None and waited >= patience):
+            stopped = _end_epoch(progress, logs, callbacks, patience, min_delta)
+            if checkpoint is not None:
+                _save(checkpoint, progress, steps, 0.0, interruption)
+            if stopped:
                 break
-    return (best if best is not None and restore_best_weights else state), history
+    take_best = restore_best_weights and np.isfinite(progress.best_loss)
+    return (progress.best if take_best else progress.state), progress.history
+
+
+def _segment_end(step: int, epoch: int, steps: int, checkpoint: Checkpoints | None) -> int:
+    """The epoch's end, or the next step after which a checkpoint is due."""
+    if checkpoint is None:
+        return steps
+    return min(steps, step + checkpoint.every - (epoch * steps + step) % checkpoint.every)
+
+
+def _end_epoch(progress: _Progress, logs: dict[str, float], callbacks: Sequence[Callback], patience: int | None,
+               min_delta: float) -> bool:
+    """Books a finished epoch; whether a callback asks to stop."""
+    for name, value in logs.items():
+        progress.history.setdefault(name, []).append(value)
+    stop = [callback.on_epoch_end(progress.epoch, logs, progress.state) for callback in callbacks]
+    if patience is not None:
+        progress.waited += 1
+        if logs["val_loss"] < progress.best_loss - min_delta:
+            progress.best_loss, progress.waited = logs["val_loss"], 0
+            progress.best = jax.tree.map(jnp.copy, progress.state)   # the next epoch takes the buffers of `state`
+    progress.epoch, progress.step, progress.seconds = progress.epoch + 1, 0, 0.0
+    progress.sums = jax.tree.map(jnp.zeros_like, progress.sums)
+    return any(stop)
+
+
+def _save(checkpoint: Checkpoints, progress: _Progress, steps: int, seconds: float, interruption: Any) -> None:
+    """Saves where a checkpoint is due or a signal came; stops after a signal."""
+    taken = progress.epoch * steps + progress.step
+    if taken % checkpoint.every == 0 or interruption.received:
+        losses = progress.history.get("val_loss") or progress.history.get("loss")
+        checkpoint.save(taken, progress.tree(), meta=progress.meta(seconds), loss=losses and losses[-1])
+    if interruption.received:
+        checkpoint.wait()
+        raise TrainingInterruptedError(interruption.received, taken)
+
+
+def _restore(checkpoint: Checkpoints, progress: _Progress) -> None:
+    found = checkpoint.restore(progress.tree())
+    if found is None:
+        return
+    step, tree, meta = found
+    logger.info("resumed at step %d", step)
+    for name, value in (tree | meta).items():
+        setattr(progress, name, value)
 
 
 def _check_arguments(ae: Autoencoder, x: Batch, epochs: int, batch_size: int, validation: Batch | None,
@@ -138,14 +239,13 @@ def _check_arguments(ae: Autoencoder, x: Batch, epochs: int, batch_size: int, va
     return examples
 
 
-def _diagnose(ae: Autoencoder, state: TrainState, x: Batch, noise_key: Key, shuffle_key: Key, epoch: int, step: Scalar,
-              steps: int, batch_size: int, history: History) -> NonFiniteLossError:
+def _diagnose(ae: Autoencoder, progress: _Progress, batch: Batch, key: Key, step: int, steps: int,
+              ) -> NonFiniteLossError:
     """Repeats the failed step to name what was not finite."""
-    batch = batch_at(x, epoch_order(shuffle_key, epoch, count(x)), step, batch_size)
     gradient_of = jax.jit(jax.value_and_grad(ae.loss, has_aux=True))
-    (_, metrics), gradient = gradient_of(state.params, step_key(noise_key, epoch, step), batch)
+    (_, metrics), gradient = gradient_of(progress.state.params, key, batch)
     terms = [name for name, value in metrics.items() if name != "loss" and not np.isfinite(value).all()]
     leaves = [f"the gradient of {jax.tree_util.keystr(path)}" for path, leaf in
               jax.tree_util.tree_leaves_with_path(gradient) if not np.isfinite(leaf).all()]
     culprit = " and ".join(f"the {name} term" for name in terms) or (leaves or ["the loss"])[0]
-    return NonFiniteLossError(epoch * steps + int(step), culprit, state, history)
+    return NonFiniteLossError(progress.epoch * steps + step, culprit, progress.state, progress.history)

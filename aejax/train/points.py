@@ -31,7 +31,7 @@ def resolve(make: MakeAutoencoder, optimizer: Optimizer, point: Mapping[str, Any
 
 
 @functools.partial(jax.jit, static_argnames=("make", "optimizer", "batch_size", "block"), donate_argnames="states")
-def run_epoch(states: TrainState, points: Points, seeds: Array, x: Batch, validation: Batch | None, shuffle_key: Key,
+def run_epoch(states: TrainState, points: Points, seeds: Array, x: Batch, validation: Batch | None, order: Array,
               epoch: Scalar, *, make: MakeAutoencoder, optimizer: Optimizer, batch_size: int, block: int = 1,
               ) -> tuple[TrainState, Metrics]:
     """One epoch of every point, (P, …) leading every leaf; all points see the same batches, each seed its own noise.
@@ -42,7 +42,6 @@ def run_epoch(states: TrainState, points: Points, seeds: Array, x: Batch, valida
     Returns:
       The states, and the mean of each metric over the steps, (P,); "val_…", exact over `validation`, after them.
     """
-    order = epoch_order(shuffle_key, epoch, count(x))
     keys = jax.vmap(jax.random.key)(seeds[::block])
     noise_keys, validation_keys = (jax.vmap(lambda key, i=i: jax.random.fold_in(key, i))(keys) for i in (1, 3))
 
@@ -165,8 +164,9 @@ def train_points(make: MakeAutoencoder, x: Batch, *, points: Mapping[str, np.nda
         states = TrainState(params, jax.vmap(start)(params, points), jnp.zeros(len(seeds), jnp.int32))
     history: dict[str, list[np.ndarray]] = {}
     for epoch in range(epochs):
-        states, metrics = run_epoch(states, points, seeds, x, validation, shuffle_key, epoch, make=make,
-                                    optimizer=optimizer, batch_size=batch_size, block=block)
+        order = epoch_order(shuffle_key, epoch, count(x))
+        states, metrics = run_epoch(states, points, seeds, x, validation, order, epoch, make=make, optimizer=optimizer,
+                                    batch_size=batch_size, block=block)
         metrics = jax.device_get(metrics)
         for name, value in metrics.items():
             history.setdefault(name, []).append(value)

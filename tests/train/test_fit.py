@@ -10,7 +10,7 @@ import pytest
 
 from aejax import variants
 from aejax.train import NonFiniteLossError, evaluate, fit
-from aejax.train.step import run_segment
+from aejax.train.step import epoch_order, run_segment, zero_sums
 from aejax.types import Autoencoder, Callback, InputError
 
 KEY = jax.random.key(0)
@@ -69,14 +69,17 @@ def test_segments_are_the_epoch_bitwise(ae, images):
     from aejax.train.step import init_state
     options = dict(ae=ae, optimizer=OPTIMIZER, batch_size=8)
     x = jnp.asarray(images)
-    whole, _, _ = run_segment(init_state(ae, OPTIMIZER, KEY, x), x, KEY, KEY, 1, 0, 8, **options)
+    order = epoch_order(KEY, 1, len(x))
+    state = init_state(ae, OPTIMIZER, KEY, x)
+    whole, expected, _ = run_segment(state, zero_sums(ae, state, x, 8), x, order, KEY, 1, 0, 8, **options)
     before = run_segment._cache_size()
     parts = init_state(ae, OPTIMIZER, KEY, x)
+    sums = zero_sums(ae, parts, x, 8)
     for start, stop in ((0, 3), (3, 4), (4, 8)):
-        parts, _, reached = run_segment(parts, x, KEY, KEY, 1, start, stop, **options)
+        parts, sums, reached = run_segment(parts, sums, x, order, KEY, 1, start, stop, **options)
         assert int(reached) == stop
     assert run_segment._cache_size() == before
-    chex.assert_trees_all_equal(whole, parts)
+    chex.assert_trees_all_equal((whole, expected), (parts, sums))
 
 
 def test_no_recompilation_between_epochs_and_runs(ae, images):
