@@ -12,14 +12,17 @@ from typing import Annotated, Union
 import tyro
 from tyro.conf import subcommand
 
-from aejax.errors import InputError
+from aejax.errors import InputError, TrainingInterruptedError
 from aejax.flags import VERBS
 
 _Verb = Union[tuple(Annotated[flags, subcommand(verb)] for verb, flags in VERBS.items())]   # noqa: UP007 (built)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Parses, runs, and returns the exit code: 0 done, 1 a check failed or training diverged, 2 bad input or flags."""
+    """Parses, runs, and returns the exit code.
+
+    0: done, or saved and stopped by a signal; 1: a check failed or training diverged; 2: bad input or flags.
+    """
     argv = sys.argv[1:] if argv is None else argv
     if argv and not argv[0].startswith("-") and argv[0] not in VERBS:
         close = difflib.get_close_matches(argv[0], VERBS, 1, cutoff=0.5)
@@ -33,6 +36,8 @@ def main(argv: list[str] | None = None) -> int:
         verbs.run(verb, flags, command=shlex.join(["aejax", *argv]))
     except InputError as error:
         return _fail(str(error), 2)
+    except TrainingInterruptedError as stop:
+        print(f"{stop}; resume with: {shlex.join(['aejax', *(word for word in argv if word != '--resume')])} --resume")
     except FloatingPointError as error:
         return _fail(str(error), 1)
     except KeyboardInterrupt:

@@ -6,3 +6,16 @@ class InputError(ValueError):
 
     The command line prints it and exits with 2; any other exception is a defect and keeps its traceback.
     """
+
+
+class TrainingInterruptedError(Exception):
+    """A signal stopped a run that writes checkpoints; all its progress is saved.
+
+    Attributes:
+      received: the signal's name.
+      step: the number of steps taken.
+    """
+
+    def __init__(self, received: str, step: int):
+        super().__init__(f"{received} at step {step}: saved")
+        self.received, self.step = received, step

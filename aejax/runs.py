@@ -23,7 +23,7 @@ from aejax.files import atomic
 from aejax.recipes import Recipe, build
 from aejax.types import Autoencoder, InputError, Params
 
-PARTS = ("config.json", "metrics.jsonl", "params.safetensors", "figures", "report.html", "results.json")
+PARTS = ("checkpoints", "config.json", "metrics.jsonl", "params.safetensors", "figures", "report.html", "results.json")
 
 
 @dataclasses.dataclass(frozen=True)

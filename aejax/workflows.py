@@ -21,6 +21,7 @@ from aejax.recipes import Recipe, build, build_corruption, build_network
 from aejax.runs import Run, clear, save
 from aejax.trackers import JsonLines
 from aejax.train import NonFiniteLossError, TrainState, fit
+from aejax.train.checkpoints import Checkpoints
 from aejax.types import Autoencoder, Callback, InputError, Params, Range
 
 Row = dict[str, Any]
@@ -83,8 +84,9 @@ def check_enough(data: Dataset, training: Training) -> None:
                          f"{training.batch_size}: lower --batch-size, or bring more data")
 
 
-def train(recipe: Recipe, data: Dataset, training: Training, callbacks: Sequence[Callback] = ()) -> Trained:
-    """Builds and trains a recipe on `data.train`.
+def train(recipe: Recipe, data: Dataset, training: Training, callbacks: Sequence[Callback] = (),
+          checkpoint: Checkpoints | None = None) -> Trained:
+    """Builds and trains a recipe on `data.train`; `checkpoint` as for `fit`.
 
     Raises:
       InputError: settings, recipe and data do not fit.
@@ -98,29 +100,37 @@ def train(recipe: Recipe, data: Dataset, training: Training, callbacks: Sequence
     begin = time.perf_counter()
     state, history = fit(ae, x, optimizer=optax.adam(training.learning_rate), key=jax.random.key(training.seed),
                          epochs=training.epochs, batch_size=training.batch_size, validation=validation,
-                         patience=training.patience, callbacks=callbacks)
+                         patience=training.patience, callbacks=callbacks, checkpoint=checkpoint)
     return Trained(recipe, ae, jax.block_until_ready(state), history, time.perf_counter() - begin)
 
 
 def train_run(recipe: Recipe, data: Dataset, training: Training, path: Path, *, command: str,
-              source: Mapping[str, Any] | None = None, callbacks: Sequence[Callback] = ()) -> Trained:
+              source: Mapping[str, Any] | None = None, callbacks: Sequence[Callback] = (),
+              checkpoint_every: int | None = None, resume: bool = False) -> Trained:
     """Trains a recipe into the folder `path`: config.json, metrics.jsonl, params.safetensors.
 
     Recipe, settings and data are checked before an older run's files are removed. After a non-finite loss the last
     good parameters are saved, with the reason in config.json's "status", and the error goes on. `source` holds the
-    arguments of `data.load`, so that the run can be evaluated on the same data again.
+    arguments of `data.load`, so that the run can be evaluated on the same data again. With `checkpoint_every` or
+    `resume`, checkpoints lie in `path`/checkpoints, and `resume` goes on from them.
     """
     check_training(training)
     build(recipe).init(jax.random.key(0), data.train[:1])
     check_enough(data, training)
-    clear(path)
+    checkpoint = None
+    if resume or checkpoint_every is not None:
+        checkpoint = Checkpoints(path / "checkpoints", every=1000 if checkpoint_every is None else checkpoint_every,
+                                 configuration={"recipe": dataclasses.asdict(recipe), **dataclasses.asdict(training),
+                                                "data": data.digest}, resume=resume)
+    if not resume:
+        clear(path)
     scale = data.standardiser
     config = {"command": command, "training": dataclasses.asdict(training), "seed": training.seed,
               "data": {"name": data.name, "source": data.source, "sha256": data.digest, "shape": data.shape,
                        "range": data.range, "notes": data.notes, "load": source,
                        "standardiser": scale and {"mean": scale.mean, "std": scale.std}}}
     try:
-        trained = train(recipe, data, training, (*callbacks, JsonLines(path / "metrics.jsonl")))
+        trained = train(recipe, data, training, (*callbacks, JsonLines(path / "metrics.jsonl")), checkpoint)
     except NonFiniteLossError as error:
         save(path, recipe, error.state.params, {"status": str(error), **config})
         raise

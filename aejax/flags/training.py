@@ -34,6 +34,10 @@ class Train(TrainingFlags, DataFlags):
     """Which autoencoder."""
     output: Place = None
     """Run folder; runs/VARIANT if not given."""
+    checkpoint_every: Int = None
+    """Save every so many steps into OUTPUT/checkpoints; SIGTERM and Ctrl-C then save and stop."""
+    resume: bool = False
+    """Go on from the checkpoints in OUTPUT, or start where there are none; saves every 1000 steps if not told else."""
     network: str = "dense"
     """dense or convolutional."""
     code_dim: int = 30

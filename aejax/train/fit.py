@@ -13,6 +13,7 @@ import numpy as np
 import optax
 
 from aejax.autoencoder import check_data
+from aejax.errors import TrainingInterruptedError
 from aejax.train.checkpoints import Checkpoints
 from aejax.train.evaluation import evaluate
 from aejax.train.interruption import catch_signals
@@ -37,19 +38,6 @@ class NonFiniteLossError(FloatingPointError):
         super().__init__(f"training stopped at step {step}: {culprit} is NaN or infinite; the parameters before that "
                          "step are kept. Lower the learning rate, or look at the data")
         self.step, self.culprit, self.state, self.history = step, culprit, state, history
-
-
-class TrainingInterruptedError(Exception):
-    """A signal stopped a run that writes checkpoints; all its progress is saved.
-
-    Attributes:
-      received: the signal's name.
-      step: the number of steps taken.
-    """
-
-    def __init__(self, received: str, step: int):
-        super().__init__(f"{received} at step {step}: saved; go on with the same command and --resume")
-        self.received, self.step = received, step
 
 
 @dataclasses.dataclass
@@ -156,9 +144,9 @@ def fit(
                     scores = evaluate(progress.state.params, validation_key, validation, ae=ae)
                 totals, scores, reached = jax.device_get((sums, scores, reached))   # a segment's one synchronisation
                 if reached < stop:
-                    batch = batch_at(x, order, reached, batch_size)
-                    raise _diagnose(ae, progress, batch, step_key(noise_key, progress.epoch, reached), int(reached),
-                                    steps)
+                    failed = int(reached)
+                    raise _diagnose(ae, progress, batch_at(x, order, failed, batch_size),
+                                    step_key(noise_key, progress.epoch, failed), failed, steps)
                 progress.step = stop
                 if stop < steps:
                     _save(checkpoint, progress, steps, time.perf_counter() - begin, interruption)

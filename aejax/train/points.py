@@ -14,7 +14,7 @@ from aejax.autoencoder import check_data
 from aejax.train.evaluation import evaluate
 from aejax.train.memory import program_bytes
 from aejax.train.step import TrainState, batch_at, count, epoch_order, init_state, step_key, train_step
-from aejax.types import Autoencoder, Batch, InputError, Key, Metrics, Params, Scalar
+from aejax.types import ArrayLike, Autoencoder, Batch, InputError, Key, Metrics, Params, Scalar
 
 MakeAutoencoder = Callable[..., Autoencoder]
 Optimizer = optax.GradientTransformation | Callable[[Scalar], optax.GradientTransformation]
@@ -31,7 +31,7 @@ def resolve(make: MakeAutoencoder, optimizer: Optimizer, point: Mapping[str, Any
 
 
 @functools.partial(jax.jit, static_argnames=("make", "optimizer", "batch_size", "block"), donate_argnames="states")
-def run_epoch(states: TrainState, points: Points, seeds: Array, x: Batch, validation: Batch | None, order: Array,
+def run_epoch(states: TrainState, points: Points, seeds: Array, x: Batch, validation: Batch | None, order: ArrayLike,
               epoch: Scalar, *, make: MakeAutoencoder, optimizer: Optimizer, batch_size: int, block: int = 1,
               ) -> tuple[TrainState, Metrics]:
     """One epoch of every point, (P, …) leading every leaf; all points see the same batches, each seed its own noise.

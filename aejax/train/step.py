@@ -10,7 +10,7 @@ import numpy as np
 import optax
 from jaxtyping import Array
 
-from aejax.types import Autoencoder, Batch, Key, Metrics, Params, Scalar
+from aejax.types import ArrayLike, Autoencoder, Batch, Key, Metrics, Params, Scalar
 
 
 @functools.partial(jax.tree_util.register_dataclass, data_fields=["params", "optimizer_state", "step"], meta_fields=[])
@@ -46,7 +46,7 @@ def count(x: Batch) -> int:
     return jax.tree.leaves(x)[0].shape[0]
 
 
-def batch_at(x: Batch, order: Array, step: Scalar, batch_size: int) -> Batch:
+def batch_at(x: Batch, order: ArrayLike, step: Scalar, batch_size: int) -> Batch:
     """Batch number `step` of an epoch that visits the examples in `order`."""
     rows = jax.lax.dynamic_slice_in_dim(order, step * batch_size, batch_size)
     return jax.tree.map(lambda leaf: leaf.at[rows].get(mode="promise_in_bounds"), x)
@@ -74,9 +74,9 @@ def zero_sums(ae: Autoencoder, state: TrainState, x: Batch, batch_size: int) -> 
 
 
 @functools.partial(jax.jit, static_argnames=("ae", "optimizer", "batch_size"), donate_argnames=("state", "sums"))
-def run_segment(state: TrainState, sums: Metrics, x: Batch, order: Array, noise_key: Key, epoch: Scalar, start: Scalar,
-                stop: Scalar, *, ae: Autoencoder, optimizer: optax.GradientTransformation, batch_size: int,
-                ) -> tuple[TrainState, Metrics, Array]:
+def run_segment(state: TrainState, sums: Metrics, x: Batch, order: ArrayLike, noise_key: Key, epoch: Scalar,
+                start: Scalar, stop: Scalar, *, ae: Autoencoder, optimizer: optax.GradientTransformation,
+                batch_size: int) -> tuple[TrainState, Metrics, Array]:
     """Steps start…stop−1 of an epoch in one loop on the device; ends early at the first non-finite loss or gradient.
 
     `epoch`, `start` and `stop` are traced: every segment of every epoch is the same program.

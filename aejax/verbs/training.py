@@ -43,13 +43,18 @@ def train(flags: Any, *, command: str) -> None:
     """`aejax train VARIANT`: trains into a run folder, measures it, writes its report."""
     nearest(flags.variant, variants.NAMES, "variant")
     check_training(training := _training(flags))
-    output = check_folder(flags.output or Path("runs") / flags.variant, overwrite=flags.overwrite)
+    output = Path(flags.output or Path("runs") / flags.variant).expanduser()
+    going_on = flags.resume and (output / "checkpoints").is_dir()
+    output = check_folder(output, overwrite=flags.overwrite or going_on)
+    if flags.resume and flags.overwrite:
+        raise InputError("--resume goes on with a run, --overwrite replaces it: leave one of them out")
     _recipe(flags, shape=(28, 28, 1), range=(0.0, 1.0))   # names and options are checked before data are read
     dataset = load(flags)
     recipe = _recipe(flags, dataset.shape, dataset.range)
     say_device()
     trained = train_run(recipe, dataset, training, output, command=command, source=_source(flags),
-                        callbacks=[Progress(flags.variant)])
+                        callbacks=[Progress(flags.variant)], checkpoint_every=flags.checkpoint_every,
+                        resume=flags.resume)
     page = write_report({flags.variant: trained}, dataset, training, output, command=command,
                         corruption=recipe.corruption or corruption_of(dataset),
                         title=f"A {flags.variant} autoencoder of {dataset.name}")

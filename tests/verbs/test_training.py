@@ -2,24 +2,47 @@ import csv
 import json
 import shlex
 import shutil
+import signal
 
 import jax
 import numpy as np
 import pytest
 
 from aejax import runs
+from aejax.cli import main
 from aejax.flags.training import Train
+from aejax.trackers import Progress
 from aejax.verbs.training import _recipe
 
 
 def test_train_writes_a_run(made):
-    assert {p.name for p in (made / "run").iterdir()} == set(runs.PARTS)
+    assert {p.name for p in (made / "run").iterdir()} == set(runs.PARTS) - {"checkpoints"}
     run = runs.load(made / "run")
     assert run.recipe.corruption is None and run.recipe.variant == "denoising" and run.shape == (8, 8, 1)
     assert run.config["command"].startswith("aejax train denoising --data ")
     assert run.config["data"]["load"]["source"] == str(made / "noise.npy")
     assert run.config["training"]["batch_size"] == 8
     assert "A denoising autoencoder of noise" in (made / "run" / "report.html").read_text()
+
+
+def test_a_stopped_run_says_how_to_go_on_and_does(aejax, made, tmp_path, capsys, small, monkeypatch):
+    arguments = ["train", "denoising", "--data", made / "noise.npy", *small, "--epochs", 3, "--checkpoint-every", 2]
+    assert aejax(*arguments, "--output", tmp_path / "whole") == 0
+    capsys.readouterr()
+    with monkeypatch.context() as patched:
+        patched.setattr(Progress, "on_epoch_end", lambda self, epoch, logs, state: signal.raise_signal(signal.SIGTERM))
+        assert aejax(*arguments, "--output", tmp_path / "run") == 0
+    said = capsys.readouterr().out.strip()
+    assert "saved; resume with: aejax train denoising" in said and not (tmp_path / "run" / "config.json").exists()
+    assert aejax(*arguments, "--output", tmp_path / "run") == 2   # as it stands it would replace what was saved
+    assert aejax(*arguments, "--output", tmp_path / "run", "--resume", "--overwrite") == 2
+    assert aejax(*arguments, "--output", tmp_path / "run", "--resume", "--rate", 0.2) == 2
+    assert "another configuration" in capsys.readouterr().err
+    assert main(shlex.split(said.split("with: aejax ")[1])) == 0
+    for name in ("whole", "run"):
+        assert len((tmp_path / name / "metrics.jsonl").read_text().splitlines()) == 3
+    whole, resumed = (runs.load(tmp_path / name).params for name in ("whole", "run"))
+    jax.tree.map(np.testing.assert_array_equal, whole, resumed)
 
 
 def test_train_convolutional_into_its_own_folder(aejax, made, tmp_path, capsys, small):
