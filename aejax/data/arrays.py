@@ -149,7 +149,7 @@ def _check_shape(x: np.ndarray, labels: np.ndarray | None, path: Path, name: str
                          f"expected ({len(x)},)")
 
 
-def to_data(data: dict[str, np.ndarray], path: Path):
+def to_data(data: dict[str, np.ndarray], path: Path | str):
     """{part: array} -> the same as uint8 or float32 data, their range, a standardiser or None, notes.
 
     Raises:
@@ -180,7 +180,7 @@ def to_data(data: dict[str, np.ndarray], path: Path):
     return data, found, standardiser, notes
 
 
-def as_bytes(data: dict[str, np.ndarray], dtypes: str, path: Path):
+def as_bytes(data: dict[str, np.ndarray], dtypes: str, path: Path | str):
     """Integer arrays as uint8, and notes.
 
     Raises:

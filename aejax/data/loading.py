@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aejax.data import arrays, digits, pictures, places, prepared, published, tables
+from aejax.data import arrays, digits, pictures, places, prepared, published, shards, tables
 from aejax.data.dataset import Dataset
 from aejax.files import InputError, resize
 
@@ -30,8 +30,8 @@ def load(source: str | os.PathLike = "mnist_mini", *, data_dir: str | os.PathLik
     Args:
       source: "mnist_mini" (comes with the library); "mnist" or "fashion_mnist"; the name of an image set that
         tensorflow-datasets prepared as array_record ("cifar10", "name/config"); or a path: a folder of
-        pictures, .npy, .npz, .csv or .parquet. A name above wins over a file of that name: write ./mnist for
-        the latter.
+        pictures or of shards (from `convert`; `open_shards` opens them without loading), .npy, .npz, .csv or
+        .parquet. A name above wins over a file of that name: write ./mnist for the latter.
       data_dir: a folder with data, only read: IDX files as `<name>/` below it or directly in it, or prepared
         sets.
         None: `$AEJAX_DATA_DIR`.
@@ -85,6 +85,8 @@ def _dispatch(source: str, data_dir, size, label_column, seed: int) -> Dataset:
     if path.is_dir():
         if (path / "dataset_info.json").is_file():
             return prepared.load_prepared(path, path.parent.name, size, seed)
+        if shards.is_shards(path):
+            return shards.load_shards(path, seed)
         return pictures.load_pictures(path, size=size, seed=seed)
     if path.exists():
         if path.suffix.lower() in ARRAY_SUFFIXES:
