@@ -118,12 +118,20 @@ def unknown(source: str, names: list[str]) -> InputError:
 
 
 def _resized(dataset: Dataset, size: tuple[int, int], source) -> Dataset:
-    if len(dataset.shape) == 3 and dataset.shape[:2] == size:
-        return dataset
-    if len(dataset.shape) != 3 or dataset.train.dtype != np.uint8:
-        raise InputError(f"{source}: a size was given, but only uint8 images are resized and this is "
-                         f"{dataset.train.dtype} of shape {dataset.shape}; leave it out")
-    note = f"resized from {dataset.shape[0]}x{dataset.shape[1]} to {size[0]}x{size[1]}"
-    parts = {part: np.stack([resize(image, size) for image in getattr(dataset, part)])
-             for part in ("train", "test")}
-    return dataclasses.replace(dataset, **parts, notes=(*dataset.notes, note))
+    (train, notes), (test, _) = (resize_images(x, size, source) for x in (dataset.train, dataset.test))
+    return dataclasses.replace(dataset, train=train, test=test, notes=(*dataset.notes, *notes))
+
+
+def resize_images(x: np.ndarray, size: tuple[int, int], where) -> tuple[np.ndarray, tuple[str, ...]]:
+    """uint8 (N, H, W, C) brought to `size`, and the note that says so, where they have another.
+
+    Raises:
+      InputError: no uint8 images.
+    """
+    if x.ndim == 4 and x.shape[1:3] == size:
+        return x, ()
+    if x.ndim != 4 or x.dtype != np.uint8:
+        raise InputError(f"{where}: a size was given, but only uint8 images are resized and this is "
+                         f"{x.dtype} of shape {x.shape[1:]}; leave it out")
+    note = f"resized from {x.shape[1]}x{x.shape[2]} to {size[0]}x{size[1]}"
+    return np.stack([resize(image, size) for image in x]), (note,)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int, Shaped
+from jaxtyping import Integer, Shaped
 
 from aejax.data.dataset import Dataset, check_bytes, hold_out
 from aejax.data.shard_index import DTYPES, INDEX, ShardFile, check_file, first_line, parse_file, read_index
@@ -94,7 +94,7 @@ class Shards:
             lines.append(hashlib.sha256(np.ascontiguousarray(self.rows, "<i8")).hexdigest())
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
-    def take(self, rows: Int[np.ndarray, " rows"]) -> "Shards":
+    def take(self, rows: Integer[np.ndarray, " rows"]) -> "Shards":
         """The same data, of which only `rows` are seen, in their order: a validation part, for example.
 
         Raises:
@@ -103,7 +103,7 @@ class Shards:
         rows = self._checked(rows)
         return dataclasses.replace(self, rows=rows if self.rows is None else self.rows[rows])
 
-    def gather(self, rows: Int[np.ndarray, " rows"]) -> Shaped[np.ndarray, "rows ..."]:
+    def gather(self, rows: Integer[np.ndarray, " rows"]) -> Shaped[np.ndarray, "rows ..."]:
         """The examples at `rows` (B,), in their order, with repetitions: (B, *shape), a copy.
 
         Raises:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from aejax.data import arrays, loading, pictures, places, prepared
 from aejax.data.dataset import Dataset, encode_labels, hold_out
 from aejax.data.shards import is_shards
-from aejax.files import InputError, resize
+from aejax.files import InputError
 
 BLOCK_BYTES = 4 * 2**20   # of examples that are decoded at once
 Block = tuple[np.ndarray, np.ndarray | None]
@@ -74,7 +74,7 @@ def open_source(source: Any, scratch: Path, *, size: loading.Size = None, data_d
     return _from_dataset(loading.load(source, data_dir=data_dir, size=size, seed=seed), None)
 
 
-def _blocks(rows: Sequence[int], read: Callable[[np.ndarray], Block]) -> Iterator[Block]:
+def _blocks(rows: np.ndarray | range, read: Callable[[np.ndarray], Block]) -> Iterator[Block]:
     """`read` of consecutive rows, so many at a time as `BLOCK_BYTES` allow."""
     rows = np.asarray(rows)
     if not len(rows):
@@ -93,7 +93,8 @@ def _from_dataset(dataset: Dataset, size: tuple[int, int] | None) -> Source:
     source = Source(dataset.name, {}, dataset.source, dataset.label_names, dataset.notes, dataset.range)
 
     def part(x: np.ndarray, labels: np.ndarray | None) -> Iterator[Block]:
-        return _blocks(range(len(x)), lambda rows: (_resized(x[rows], size), None if labels is None else labels[rows]))
+        return _blocks(range(len(x)), lambda rows: (
+            _resized(source, x[rows], size), None if labels is None else labels[rows]))
     source.parts = {"train": part(dataset.train, dataset.train_labels), "test": part(dataset.test, dataset.test_labels)}
     return source
 
@@ -109,7 +110,7 @@ def _from_arrays(path: Path, scratch: Path, size: tuple[int, int] | None, seed: 
 
         def read(places: np.ndarray) -> Block:   # into `rows`, as the labels are
             examples = _as_data(source, x[rows[places]], path, array, int(rows[places[0]]))
-            return _resized(examples, size), None if labels is None else labels[places]
+            return _resized(source, examples, size), None if labels is None else labels[places]
         return _blocks(range(len(rows)), read)
     source.parts = {name: part(name) for name in plan.rows}
     return source
@@ -128,13 +129,12 @@ def _as_data(source: Source, x: np.ndarray, where: Path | str, name: str, start:
     return data[name]
 
 
-def _resized(x: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
+def _resized(source: Source, x: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
     if size is None:
         return x
-    if x.ndim != 4 or x.dtype != np.uint8:
-        raise InputError(f"a size was given, but only uint8 images are resized and this is {x.dtype} of shape "
-                         f"{x.shape[1:]}; leave it out")
-    return np.stack([resize(image, size) for image in x])
+    x, notes = loading.resize_images(x, size, source.name)
+    source.note(*notes)
+    return x
 
 
 def _from_pictures(folder: Path, size: tuple[int, int] | None, seed: int) -> Source:
@@ -250,8 +250,8 @@ def _stacked(source: Source, name: str, images: list, labels: list, start: int, 
         raise InputError(f"{name}: some of the examples {start} to {start + len(labels) - 1} have labels, others not; "
                          "label all or none")
     if lacking:
-        return _resized(x, size), None
+        return _resized(source, x, size), None
     known, names = encode_labels({name: np.asarray(labels)}, source.name)
     if names is not None:
         raise InputError(f"{name}: label {labels[0]!r} is a name; give whole numbers from 0")
-    return _resized(x, size), known[name]
+    return _resized(source, x, size), known[name]

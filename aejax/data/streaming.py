@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Int, Shaped
+from jaxtyping import Integer, Shaped
 
 from aejax.data.shards import Shards
 from aejax.files import InputError
@@ -30,7 +30,7 @@ class Block(NamedTuple):
     examples: Any
 
 
-def blocks(shards: Shards, order: Callable[[int], Int[np.ndarray, " examples"]], *, batch_size: int, steps: int,
+def blocks(shards: Shards, order: Callable[[int], Integer[np.ndarray, " examples"]], *, batch_size: int, steps: int,
            epochs: int, start: tuple[int, int] = (0, 0), process_index: int = 0, process_count: int = 1,
            put: Callable[[np.ndarray], Any] | None = None) -> "Blocks":
     """The batches of epochs start…epochs−1, `steps` of them a block, the next block read and placed ahead.

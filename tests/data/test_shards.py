@@ -62,7 +62,8 @@ def test_views(folder):
 
 
 @pytest.mark.parametrize("rows, part", [
-    (np.array([0, 23]), "0 to 22"), (np.array([-1]), "-1"), (np.array([0.0]), "float64"), (np.zeros((1, 1), int), "(1, 1)")])
+    (np.array([0, 23]), "0 to 22"), (np.array([-1]), "-1"), (np.array([0.0]), "float64"),
+    (np.zeros((1, 1), int), "(1, 1)")])
 def test_rows_that_are_none(folder, refused, rows, part):
     opened = data.open_shards(folder)
     asks = [opened._checked]
