@@ -37,6 +37,9 @@ def blocks(shards: Shards, order: Callable[[int], Integer[np.ndarray, " examples
 
     Batch s of epoch e holds the examples order(e)[s·B : (s+1)·B]; the incomplete last batch is left out.
 
+    About three blocks are in memory at a time, if whoever uses them keeps pace: JAX dispatches ahead of the device, so
+    wait for a result of the block before last (`jax.block_until_ready`) before asking for the next, or blocks pile up.
+
     Args:
       shards: (N, *shape) on disk.
       order: epoch -> a permutation (N,) of the examples; called in another thread, kept for two epochs.

@@ -36,7 +36,8 @@ def same(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("x", [
-    X, X[..., None], UNIT, np.sort(2 * UNIT - 1, axis=0), X > 9, X.astype(np.int64), UNIT.astype(np.float64), np.asfortranarray(X)],
+    X, X[..., None], UNIT, np.sort(2 * UNIT - 1, axis=0), X > 9, X.astype(np.int64), UNIT.astype(np.float64),
+    np.asfortranarray(X)],
     ids=["bytes", "channels", "unit", "signed", "bool", "integers", "float64", "fortran"])
 def test_one_array(tmp_path, same, x):
     np.save(tmp_path / "x.npy", x)
