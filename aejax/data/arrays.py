@@ -1,7 +1,10 @@
 """Arrays from `.npy` and `.npz` files: images or vectors."""
 
+import contextlib
 import zipfile
 import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,22 +15,40 @@ from aejax.files import InputError
 KEYS = ("train", "train_labels", "test", "test_labels")
 
 
-def read_parts(path: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+def read_parts(path: Path, scratch: Path | None = None) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """The arrays of a file under the names in `KEYS`, as they are, and notes; "train" is always there.
 
+    Args:
+      path: an .npy or .npz file.
+      scratch: a folder. With it the arrays are memory-mapped, those of an .npz unpacked there first.
     Raises:
       InputError: unreadable, pickled objects, or no array that is clearly the data.
     """
-    try:
+    with _reading(path):
         with open(path, "rb") as file:   # opened here: np.load forgets to close a damaged one
+            if scratch is not None and not zipfile.is_zipfile(path):
+                return {"train": np.load(path, mmap_mode="r", allow_pickle=False)}, ()
             loaded = np.load(file, allow_pickle=False)
             if isinstance(loaded, np.ndarray):
                 return {"train": loaded}, ()
             names = list(loaded.files)
             wanted = _wanted(names, path)
-            parts = {part: loaded[name] for part, name in wanted.items()}
+            parts = {part: loaded[name] if scratch is None else _unpack(loaded.zip, name, scratch)
+                     for part, name in wanted.items()}
         left = [name for name in names if name not in wanted.values()]
         return parts, (f"ignored in {path.name}: {', '.join(left)}",) if left else ()
+
+
+def _unpack(archive: zipfile.ZipFile, name: str, scratch: Path) -> np.ndarray:
+    member = f"{name}.npy" if f"{name}.npy" in archive.namelist() else name
+    return np.load(archive.extract(member, scratch), mmap_mode="r", allow_pickle=False)
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turns what a damaged file leads to into one line."""
+    try:
+        yield
     except InputError:
         raise
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error,
@@ -61,27 +82,59 @@ def load_arrays(path: Path, *, seed: int = 0) -> Dataset:
       InputError: unreadable, too few examples, numbers that are neither bytes nor in range, labels that do
         not fit.
     """
-    parts, notes = read_parts(path)
-    given = {name: parts.get(name) for name in ("train_labels", "test_labels")}
-    labels, label_names = encode_labels(given, path)
-    for name in ("train", "test"):
-        if name in parts:
-            _check_shape(parts[name], labels[f"{name}_labels"], path, name)
-    data = {name: parts[name] for name in ("train", "test") if name in parts}
-    if all(part.dtype.kind == "f" for part in data.values()):   # before the split: errors count as the file does
-        parts |= {name: to_float32(part, path, name) for name, part in data.items()}
-    if "test" not in parts:
-        kept, held, note = hold_out(len(parts["train"]), seed, path)
-        known = labels["train_labels"]
-        labels = {"train_labels": None if known is None else known[kept],
-                  "test_labels": None if known is None else known[held]}
-        parts, notes = {"train": parts["train"][kept], "test": parts["train"][held]}, (*notes, note)
-    if parts["train"].shape[1:] != parts["test"].shape[1:]:
-        raise InputError(f"{path}: train is {parts['train'].shape}, test is {parts['test'].shape}; bring "
-                         "them to one shape")
-    data, found, standardiser, more = _convert({name: parts[name] for name in ("train", "test")}, path)
-    return Dataset(data["train"], labels["train_labels"], data["test"], labels["test_labels"], path.stem,
-                   label_names, f"{path.stem}: arrays in {path}", standardiser, found, (*notes, *more))
+    plan = plan_arrays(path, seed=seed)
+    arrays = {name: to_float32(x, path, name) if plan.floats else x for name, x in plan.arrays.items()}
+    data = {part: arrays[name] if rows is None else arrays[name][rows] for part, (name, rows) in plan.rows.items()}
+    data, found, standardiser, more = to_data(data, path)
+    return Dataset(data["train"], plan.labels["train"], data["test"], plan.labels["test"], path.stem,
+                   plan.label_names, f"{path.stem}: arrays in {path}", standardiser, found, (*plan.notes, *more))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which rows of which array belong to which part, before any is converted.
+
+    Attributes:
+      arrays: "train" and, where the file has it, "test", as they are in the file.
+      rows: {"train": (name of its array, rows or None for all), "test": …}.
+      labels: {"train": int32 or None, "test": …}.
+      label_names: the name of each label, or None.
+      notes: what a user must know of it.
+    """
+
+    arrays: dict[str, np.ndarray]
+    rows: dict[str, tuple[str, np.ndarray | None]]
+    labels: dict[str, np.ndarray | None]
+    label_names: tuple[str, ...] | None
+    notes: tuple[str, ...]
+
+    @property
+    def floats(self) -> bool:
+        """Whether every array holds floats."""
+        return all(x.dtype.kind == "f" for x in self.arrays.values())
+
+
+def plan_arrays(path: Path, *, scratch: Path | None = None, seed: int = 0) -> Plan:
+    """Reads a file, memory-mapped with `scratch`, and cuts it into parts: 80/20 by `seed` where it has no "test".
+
+    Raises:
+      InputError: as `read_parts`; too few examples; labels or shapes that do not fit.
+    """
+    parts, notes = read_parts(path, scratch)
+    known, label_names = encode_labels({name: parts.get(f"{name}_labels") for name in ("train", "test")}, path)
+    arrays = {name: parts[name] for name in ("train", "test") if name in parts}
+    for name, x in arrays.items():
+        _check_shape(x, known[name], path, name)
+    if "test" in arrays:
+        if arrays["train"].shape[1:] != arrays["test"].shape[1:]:
+            raise InputError(f"{path}: train is {arrays['train'].shape}, test is {arrays['test'].shape}; bring "
+                             "them to one shape")
+        return Plan(arrays, {name: (name, None) for name in arrays}, known, label_names, notes)
+    kept, held, note = hold_out(len(arrays["train"]), seed, path)
+    labels = known["train"]
+    return Plan(arrays, {"train": ("train", kept), "test": ("train", held)},
+                {name: None if labels is None else labels[rows] for name, rows in (("train", kept), ("test", held))},
+                label_names, (*notes, note))
 
 
 def _check_shape(x: np.ndarray, labels: np.ndarray | None, path: Path, name: str) -> None:
@@ -96,8 +149,12 @@ def _check_shape(x: np.ndarray, labels: np.ndarray | None, path: Path, name: str
                          f"expected ({len(x)},)")
 
 
-def _convert(data: dict[str, np.ndarray], path: Path):
-    """(train, test) -> the same as uint8 or float32, their range, a standardiser or None, notes."""
+def to_data(data: dict[str, np.ndarray], path: Path | str):
+    """{part: array} -> the same as uint8 or float32 data, their range, a standardiser or None, notes.
+
+    Raises:
+      InputError: numbers that are neither bytes nor within a range.
+    """
     kinds = {part.dtype.kind for part in data.values()}
     dtypes = " and ".join(sorted({str(part.dtype) for part in data.values()}))
     notes, standardiser, found = (), None, (0.0, 1.0)
@@ -118,12 +175,12 @@ def _convert(data: dict[str, np.ndarray], path: Path):
                              "or save uint8")
     else:
         raise InputError(f"{path}: arrays of {dtypes}; save uint8, or floats in [0, 1]")
-    if data["train"].ndim == 3:
+    if next(iter(data.values())).ndim == 3:
         data = {name: part[..., None] for name, part in data.items()}
     return data, found, standardiser, notes
 
 
-def as_bytes(data: dict[str, np.ndarray], dtypes: str, path: Path):
+def as_bytes(data: dict[str, np.ndarray], dtypes: str, path: Path | str):
     """Integer arrays as uint8, and notes.
 
     Raises:
@@ -138,8 +195,8 @@ def as_bytes(data: dict[str, np.ndarray], dtypes: str, path: Path):
     return ({name: part.astype(np.uint8) for name, part in data.items()}, (f"{dtypes} converted to uint8",))
 
 
-def to_float32(x: np.ndarray, path: Path, name: str) -> np.ndarray:
-    """Any float array as float32.
+def to_float32(x: np.ndarray, path: Path | str, name: str, start: int = 0) -> np.ndarray:
+    """Any float array as float32; `start` is the place of its first row in the whole.
 
     Raises:
       InputError: values that are not finite in float32; it gives their number and the first place.
@@ -148,7 +205,8 @@ def to_float32(x: np.ndarray, path: Path, name: str) -> np.ndarray:
         x = x.astype(np.float32)
     if not np.isfinite(x).all():
         bad = ~np.isfinite(x)
-        first = tuple(int(i) for i in np.argwhere(bad)[0])
+        row, *rest = (int(i) for i in np.argwhere(bad)[0])
+        first = (start + row, *rest)
         raise InputError(f"{path}: {int(bad.sum())} values of {name} are not finite, the first at {first}; "
                          "remove or replace them")
     return x

@@ -10,6 +10,8 @@ import numpy as np
 
 from aejax.data import arrays, loading, pictures, tables
 from aejax.data.dataset import encode_labels
+from aejax.data.shard_index import read_index
+from aejax.data.shards import is_shards, open_shards
 from aejax.files import InputError
 
 IMBALANCE = 10   # warned of when the largest class has more times as many examples as the smallest
@@ -39,6 +41,8 @@ def check(source: str | os.PathLike, *, size: loading.Size = None, label_column:
     ({'train': 10000, 'test': 2000}, {'train': 0, 'test_in_train': 0}, 200)
     """
     path = Path(os.fspath(source)).expanduser()
+    if path.is_dir() and os.fspath(source) not in loading.NAMES and is_shards(path):
+        return _check_shards(path)
     suffix = path.suffix.lower()
     raw = path.is_file() and os.fspath(source) not in loading.NAMES
     try:
@@ -62,6 +66,29 @@ def _check_loaded(dataset) -> dict[str, Any]:
     labels = {"train": dataset.train_labels, "test": dataset.test_labels}
     return _report(dataset.name, "table" if dataset.standardiser else _kind(dataset.train),
                    {"train": dataset.train, "test": dataset.test}, labels, dataset.label_names, dataset.notes)
+
+
+def _check_shards(folder: Path) -> dict[str, Any]:
+    """The report on a folder of shards, whose checksums are compared; needs no memory for what is in them."""
+    parts = {part: open_shards(folder, part, verify=True) for part in read_index(folder)["parts"]}
+    train = parts["train"]
+    count = sum(map(len, parts.values()))
+    statistics = [part.statistics for part in parts.values()]
+    mean = sum(part.statistics["mean"] * len(part) for part in parts.values()) / count
+    files = sum(len(part.files) for part in parts.values())
+    size = sum(part.nbytes for part in parts.values())
+    report = {
+        "name": train.name, "kind": "images" if len(train.shape) > 1 else "vectors",
+        "examples": {part: len(parts.get(part, ())) for part in ("train", "test")}, "shape": list(train.shape),
+        "dtype": str(train.dtype), "range": {"min": min(each["min"] for each in statistics),
+                                             "max": max(each["max"] for each in statistics), "mean": mean},
+        "missing": {"nan": 0, "inf": 0},   # conversion lets none pass
+        "duplicates": None, "classes": _classes({part: each.labels for part, each in parts.items()}, train.label_names),
+        "constant_pixels": None, "sizes": None,
+        "notes": [*train.notes, f"{files} shards, {size / 2**20:.1f} MiB; every checksum is right", train.source],
+        "warnings": []}
+    report["warnings"] = _warnings(report, all_constant=report["range"]["min"] == report["range"]["max"])
+    return report
 
 
 def _check_arrays(path: Path) -> dict[str, Any]:
@@ -168,7 +195,7 @@ def _classes(labels: dict[str, np.ndarray | None], label_names) -> dict[str, dic
 
 def _warnings(report: dict[str, Any], all_constant: bool) -> list[str]:
     warnings = []
-    missing, duplicates = report["missing"], report["duplicates"]
+    missing, duplicates = report["missing"], report["duplicates"] or {"train": 0, "test_in_train": 0}
     if missing["nan"] or missing["inf"]:
         warnings.append(f"{missing['nan']} missing (NaN) and {missing['inf']} infinite values")
     if duplicates["train"]:

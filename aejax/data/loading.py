@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aejax.data import arrays, digits, pictures, places, prepared, published, tables
+from aejax.data import arrays, digits, pictures, places, prepared, published, shards, tables
 from aejax.data.dataset import Dataset
 from aejax.files import InputError, resize
 
@@ -30,8 +30,8 @@ def load(source: str | os.PathLike = "mnist_mini", *, data_dir: str | os.PathLik
     Args:
       source: "mnist_mini" (comes with the library); "mnist" or "fashion_mnist"; the name of an image set that
         tensorflow-datasets prepared as array_record ("cifar10", "name/config"); or a path: a folder of
-        pictures, .npy, .npz, .csv or .parquet. A name above wins over a file of that name: write ./mnist for
-        the latter.
+        pictures or of shards (from `convert`; `open_shards` opens them without loading), .npy, .npz, .csv or
+        .parquet. A name above wins over a file of that name: write ./mnist for the latter.
       data_dir: a folder with data, only read: IDX files as `<name>/` below it or directly in it, or prepared
         sets.
         None: `$AEJAX_DATA_DIR`.
@@ -85,6 +85,8 @@ def _dispatch(source: str, data_dir, size, label_column, seed: int) -> Dataset:
     if path.is_dir():
         if (path / "dataset_info.json").is_file():
             return prepared.load_prepared(path, path.parent.name, size, seed)
+        if shards.is_shards(path):
+            return shards.load_shards(path, seed)
         return pictures.load_pictures(path, size=size, seed=seed)
     if path.exists():
         if path.suffix.lower() in ARRAY_SUFFIXES:
@@ -116,12 +118,20 @@ def unknown(source: str, names: list[str]) -> InputError:
 
 
 def _resized(dataset: Dataset, size: tuple[int, int], source) -> Dataset:
-    if len(dataset.shape) == 3 and dataset.shape[:2] == size:
-        return dataset
-    if len(dataset.shape) != 3 or dataset.train.dtype != np.uint8:
-        raise InputError(f"{source}: a size was given, but only uint8 images are resized and this is "
-                         f"{dataset.train.dtype} of shape {dataset.shape}; leave it out")
-    note = f"resized from {dataset.shape[0]}x{dataset.shape[1]} to {size[0]}x{size[1]}"
-    parts = {part: np.stack([resize(image, size) for image in getattr(dataset, part)])
-             for part in ("train", "test")}
-    return dataclasses.replace(dataset, **parts, notes=(*dataset.notes, note))
+    (train, notes), (test, _) = (resize_images(x, size, source) for x in (dataset.train, dataset.test))
+    return dataclasses.replace(dataset, train=train, test=test, notes=(*dataset.notes, *notes))
+
+
+def resize_images(x: np.ndarray, size: tuple[int, int], where) -> tuple[np.ndarray, tuple[str, ...]]:
+    """uint8 (N, H, W, C) brought to `size`, and the note that says so, where they have another.
+
+    Raises:
+      InputError: no uint8 images.
+    """
+    if x.ndim == 4 and x.shape[1:3] == size:
+        return x, ()
+    if x.ndim != 4 or x.dtype != np.uint8:
+        raise InputError(f"{where}: a size was given, but only uint8 images are resized and this is "
+                         f"{x.dtype} of shape {x.shape[1:]}; leave it out")
+    note = f"resized from {x.shape[1]}x{x.shape[2]} to {size[0]}x{size[1]}"
+    return np.stack([resize(image, size) for image in x]), (note,)

@@ -86,27 +86,60 @@ def load_pictures(folder: Path, *, size: tuple[int, int] | None = None, seed: in
     Raises:
       InputError: no pictures, a damaged one, unequal sizes without `size`, or more than fits into memory.
     """
-    parts = list_parts(folder)
-    listings = list(parts.values())
-    paths = [path for listing in listings for path in listing.paths]
-    images, notes = read_pictures(paths, size, folder)
-    label_names, labels, more = _encode(listings)
-    notes = (*notes, *more)
-    skipped = sum(listing.skipped for listing in listings)
+    plan = plan_pictures(folder, seed)
+    images, notes = read_pictures(plan.paths, size, folder)
+    kept, held = plan.rows["train"], plan.rows["test"]
+    return Dataset(images[kept], plan.labels_of("train"), images[held], plan.labels_of("test"), plan.name,
+                   plan.label_names, f"{plan.name}: {len(plan.paths)} pictures in {folder}",
+                   notes=(*notes, *plan.notes))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which pictures of a folder belong to which part, before any is read.
+
+    Attributes:
+      name: of the folder.
+      paths: the pictures of all parts.
+      rows: {"train": …, "test": …}: indices into `paths`.
+      labels: int32, of each picture, −1 for none.
+      label_names: the name of each label, or None.
+      notes: what a user must know of it.
+    """
+
+    name: str
+    paths: tuple[Path, ...]
+    rows: dict[str, np.ndarray]
+    labels: np.ndarray
+    label_names: tuple[str, ...] | None
+    notes: tuple[str, ...]
+
+    def labels_of(self, part: str) -> np.ndarray | None:
+        """int32 labels of one part; None where a picture has none."""
+        labels = self.labels[self.rows[part]]
+        return None if (labels < 0).any() else labels
+
+
+def plan_pictures(folder: Path, seed: int = 0) -> Plan:
+    """Lists a folder of pictures and cuts it into parts: `train/` and `test/`, else 80/20 by `seed`.
+
+    Raises:
+      InputError: no pictures, too few, or parts that are not clear.
+    """
+    listings = list_parts(folder)
+    paths = tuple(path for listing in listings.values() for path in listing.paths)
+    label_names, labels, notes = _encode(list(listings.values()))
+    skipped = sum(listing.skipped for listing in listings.values())
     if skipped:
         notes = (*notes, f"{skipped} file{'s' if skipped > 1 else ''} skipped: not pictures, or in deeper "
                          "folders")
-    first = len(listings[0].paths)
-    if len(parts) == 2:
-        kept, held = np.arange(first), np.arange(first, len(paths))
+    first = len(listings["train"].paths)
+    if "test" in listings:
+        rows = {"train": np.arange(first), "test": np.arange(first, len(paths))}
     else:
         kept, held, note = hold_out(first, seed, folder)
-        notes = (*notes, note)
-    train, test = (images[:first], images[first:]) if len(parts) == 2 else (images[kept], images[held])
-    train_labels, test_labels = (None if (labels[part] < 0).any() else labels[part] for part in (kept, held))
-    name = folder.resolve().name or "pictures"
-    return Dataset(train, train_labels, test, test_labels, name, label_names,
-                   f"{name}: {len(paths)} pictures in {folder}", notes=notes)
+        rows, notes = {"train": kept, "test": held}, (*notes, note)
+    return Plan(folder.resolve().name or "pictures", paths, rows, labels, label_names, notes)
 
 
 def _encode(listings: Sequence[Listing]) -> tuple[tuple[str, ...] | None, np.ndarray, tuple[str, ...]]:
@@ -132,25 +165,42 @@ def read_pictures(paths: Sequence[Path], size: tuple[int, int] | None, where: Pa
     """
     images, grey, resized = None, 0, 0
     for i, path in enumerate(paths):
-        picture = read_picture(path)
-        if size is not None and picture.shape[:2] != size:
-            picture, resized = resize(picture, size), resized + 1
+        picture, changed = read_sized(path, size)
+        resized += changed
         grey += picture.shape[2] == 1
         if images is None:
             check_bytes(where, len(paths), picture.shape)
             images = np.empty((len(paths), *picture.shape), np.uint8)
-        if picture.shape[:2] != images.shape[1:3]:
-            raise UnequalSizes(f"{path}: {_by(picture)}, but {paths[0].name} is {_by(images[0])} (height x "
-                             "width); bring all to one size with --size HxW")
+        check_same(path, picture.shape, paths[0], images.shape[1:])
         if picture.shape[2] > images.shape[3]:   # the first colour picture after grey ones
             check_bytes(where, len(paths), picture.shape)
             images = np.repeat(images, 3, axis=3)
         images[i] = picture
-    notes = (f"{resized} of {len(paths)} pictures resized to {size[0]}x{size[1]}",) if resized else ()
-    if 0 < grey < len(paths):
-        notes = (*notes, f"{grey} of {len(paths)} pictures are grey, all are read as RGB")
-    return images, notes
+    return images, reading_notes(len(paths), grey, resized, size)
 
 
-def _by(image: np.ndarray) -> str:
-    return f"{image.shape[0]}x{image.shape[1]}"
+def read_sized(path: Path, size: tuple[int, int] | None) -> tuple[np.ndarray, bool]:
+    """A picture, brought to `size` if one is given, and whether that changed it."""
+    picture = read_picture(path)
+    if size is None or picture.shape[:2] == size:
+        return picture, False
+    return resize(picture, size), True
+
+
+def check_same(path: Path, shape: tuple[int, ...], first_path: Path, first_shape: tuple[int, ...]) -> None:
+    """Raises `UnequalSizes` where a picture has another height or width than the first."""
+    if shape[:2] != first_shape[:2]:
+        raise UnequalSizes(f"{path}: {_by(shape)}, but {first_path.name} is {_by(first_shape)} (height x "
+                           "width); bring all to one size with --size HxW")
+
+
+def reading_notes(count: int, grey: int, resized: int, size: tuple[int, int] | None) -> tuple[str, ...]:
+    """What happened to `count` pictures as they were read."""
+    notes = (f"{resized} of {count} pictures resized to {size[0]}x{size[1]}",) if resized else ()
+    if 0 < grey < count:
+        notes = (*notes, f"{grey} of {count} pictures are grey, all are read as RGB")
+    return notes
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return f"{shape[0]}x{shape[1]}"

@@ -1,8 +1,10 @@
 """Image sets that tensorflow-datasets has prepared on disk as array_record; read without TensorFlow."""
 
+import contextlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -86,26 +88,50 @@ def read_split(builder: Any, split: str, image: str, label: str | None, size: tu
     source = builder.as_data_source(split)
     images = labels = None
     for start in range(0, len(source), BLOCK):
-        for i, record in enumerate(source.__getitems__(range(start, min(start + BLOCK, len(source)))), start):
-            picture = np.asarray(record[image])
-            picture = picture if size is None else resize(picture, size)
+        rows = range(start, min(start + BLOCK, len(source)))
+        for i, picture, kind in read_records(source, rows, image, label, size):
             if images is None:
                 check_bytes(builder.data_dir, len(source), picture.shape, picture.itemsize)
                 images = np.empty((len(source), *picture.shape), picture.dtype)
                 labels = None if label is None else np.empty(len(source), np.int64)
-            if picture.shape != images.shape[1:]:
-                raise InputError(f"{builder.data_dir}: image 0 of {split} is {_by(images[0])}, image {i} is "
-                                 f"{_by(picture)}; bring them to one size with --size HxW")
+            check_same(Path(builder.data_dir), split, images.shape[1:], i, picture.shape)
             images[i] = picture
             if label is not None:
-                labels[i] = record[label]
+                labels[i] = kind
     if images is None:
         raise InputError(f"{builder.data_dir}: the split {split} is empty; prepare the set again")
     return images, labels
 
 
-def _by(image: np.ndarray) -> str:
-    return "x".join(str(n) for n in image.shape)
+def read_records(source: Any, rows: Sequence[int], image: str, label: str | None, size: tuple[int, int] | None
+                 ) -> Iterator[tuple[int, np.ndarray, int | None]]:
+    """(row, image brought to `size`, label or None) of the records at `rows` of a data source."""
+    for i, record in zip(rows, source.__getitems__(rows), strict=True):
+        picture = np.asarray(record[image])
+        yield i, picture if size is None else resize(picture, size), None if label is None else record[label]
+
+
+def check_same(folder: Path, split: str, first_shape: tuple[int, ...], i: int, shape: tuple[int, ...]) -> None:
+    """Raises an InputError where image `i` of a split has another shape than image 0."""
+    if shape != first_shape:
+        raise InputError(f"{folder}: image 0 of {split} is {_by(first_shape)}, image {i} is "
+                         f"{_by(shape)}; bring them to one size with --size HxW")
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "x".join(str(n) for n in shape)
+
+
+@contextlib.contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """Turns whatever damaged files lead to into one line."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:   # array_record and tensorflow-datasets have no exception class for damage
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{folder}: cannot be read ({reason}); prepare the set again") from error
 
 
 def load_prepared(folder: Path, name: str, size: tuple[int, int] | None = None, seed: int = 0) -> Dataset:
@@ -116,38 +142,60 @@ def load_prepared(folder: Path, name: str, size: tuple[int, int] | None = None, 
     Raises:
       InputError: no image feature, no training split, a format that needs TensorFlow, or damaged files.
     """
+    plan = plan_prepared(folder)
+    with reading(folder):
+        train, train_labels = read_split(plan.builder, "train", plan.image, plan.label, size)
+        if plan.held is not None:
+            test, test_labels = read_split(plan.builder, plan.held, plan.image, plan.label, size)
+    notes = plan.notes
+    if plan.held is None:
+        kept, taken, note = hold_out(len(train), seed, folder)
+        train, test, notes = train[kept], train[taken], (*notes, note)
+        train_labels, test_labels = (None if train_labels is None else train_labels[rows] for rows in (kept, taken))
+    if test.shape[1:] != train.shape[1:]:
+        raise InputError(f"{folder}: training images are {_by(train.shape[1:])}, test images {_by(test.shape[1:])}; "
+                         "bring them to one size with --size HxW")
+    known = [None if part is None else part.astype(np.int32) for part in (train_labels, test_labels)]
+    return Dataset(train, known[0], test, known[1], name, plan.label_names,
+                   f"{name}: prepared by tensorflow-datasets, {folder}", notes=notes)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What of a prepared set is read, before any image is.
+
+    Attributes:
+      builder: of tensorflow-datasets.
+      image: the name of the feature that holds the images.
+      label: of the class label, or None.
+      label_names: the name of each label, or None.
+      held: the split that serves as the test part; None: there is none.
+      notes: what a user must know of it.
+    """
+
+    builder: Any
+    image: str
+    label: str | None
+    label_names: tuple[str, ...] | None
+    held: str | None
+    notes: tuple[str, ...]
+
+
+def plan_prepared(folder: Path) -> Plan:
+    """Opens a prepared set and says what of it is read.
+
+    Raises:
+      InputError: no image feature, no training split, or a format that needs TensorFlow.
+    """
     builder = open_builder(folder)
-    image, label, label_names = _features(builder, folder)
+    features = _features(builder, folder)
     splits = {key: info.num_examples for key, info in builder.info.splits.items()}
     if not splits.get("train"):
         raise InputError(f"{folder}: no split 'train' (it has {', '.join(sorted(splits)) or 'none'}); use "
                          "another set")
     held = next((split for split in ("test", "validation") if splits.get(split)), None)
-    try:
-        train, train_labels = read_split(builder, "train", image, label, size)
-        if held is not None:
-            test, test_labels = read_split(builder, held, image, label, size)
-    except InputError:
-        raise
-    except Exception as error:   # array_record and tensorflow-datasets have no exception class for damage
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{folder}: cannot be read ({reason}); prepare the set again") from error
     notes = () if held in ("test", None) else (f"no split 'test': '{held}' serves as the test part",)
-    if held is None:
-        kept, taken, note = hold_out(len(train), seed, folder)
-        train, test = train[kept], train[taken]
-        if label is None:
-            test_labels = None
-        else:
-            train_labels, test_labels = train_labels[kept], train_labels[taken]
-        notes = (note,)
-    if test.shape[1:] != train.shape[1:]:
-        raise InputError(f"{folder}: training images are {_by(train[0])}, test images {_by(test[0])}; bring "
-                         "them to one size with --size HxW")
-    known = [None if part is None else part.astype(np.int32) for part in (train_labels, test_labels)]
-    return Dataset(train, known[0], test, known[1], name, label_names, f"{name}: prepared by "
-                                                                       "tensorflow-datasets, "
-                   f"{folder}", notes=notes)
+    return Plan(builder, *features, held, notes)
 
 
 def _features(builder: Any, folder: Path) -> tuple[str, str | None, tuple[str, ...] | None]:

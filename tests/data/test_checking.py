@@ -94,7 +94,8 @@ def test_what_cannot_be_read_is_refused(tmp_path, refused):
         data.check(tmp_path / "x.npz")
     with refused("no such file"):
         data.check(tmp_path / "absent.csv")
-    (tmp_path / "a.png").write_bytes(b"x")
+    for name in "ab":   # one alone would be too few, damaged or not
+        (tmp_path / f"{name}.png").write_bytes(b"x")
     with refused(tmp_path / "a.png"):
         data.check(tmp_path)
     np.save(tmp_path / "s.npy", np.array([["a"]]))
