@@ -13,11 +13,23 @@ import numpy as np
 import optax
 
 from aejax.autoencoder import check_data
+from aejax.data.shards import Shards
 from aejax.errors import TrainingInterruptedError
 from aejax.train.checkpoints import Checkpoints
 from aejax.train.evaluation import evaluate
+from aejax.train.feed import first_example, segments
 from aejax.train.interruption import catch_signals
-from aejax.train.step import TrainState, batch_at, count, epoch_order, init_state, run_segment, step_key, zero_sums
+from aejax.train.step import (
+    TrainState,
+    batch_at,
+    block_at,
+    count,
+    epoch_order,
+    init_state,
+    run_segment,
+    step_key,
+    zero_sums,
+)
 from aejax.types import Autoencoder, Batch, Callback, InputError, Key, Metrics
 
 logger = logging.getLogger("aejax")
@@ -63,10 +75,10 @@ class _Progress:
 
 
 def fit(
-    ae: Autoencoder, x: Batch, *, optimizer: optax.GradientTransformation, key: Key, shuffle_key: Key | None = None,
-    epochs: int, batch_size: int = 256, validation: Batch | None = None, patience: int | None = None,
-    min_delta: float = 0.0, restore_best_weights: bool = True, callbacks: Sequence[Callback] = (),
-    checkpoint: Checkpoints | None = None, resume: bool = False,
+    ae: Autoencoder, x: Batch | Shards, *, optimizer: optax.GradientTransformation, key: Key,
+    shuffle_key: Key | None = None, epochs: int, batch_size: int = 256, validation: Batch | None = None,
+    patience: int | None = None, min_delta: float = 0.0, restore_best_weights: bool = True,
+    callbacks: Sequence[Callback] = (), checkpoint: Checkpoints | None = None, resume: bool = False,
 ) -> tuple[TrainState, History]:
     """Minimises the mean of `ae.loss` over `x`; each epoch is one compiled program on device-resident data.
 
@@ -75,7 +87,8 @@ def fit(
 
     Args:
       ae: any autoencoder.
-      x: (N, *shape), uint8 or floats in `ae.range`; or a pytree with one leading axis.
+      x: (N, *shape), uint8 or floats in `ae.range`; or a pytree with one leading axis; or `data.Shards`, which stay on
+        disk: the same batches in the same order as of an array.
       optimizer: from optax. Build it once: each new one is compiled anew.
       key: of initialisation, noise, and, without `shuffle_key`, order.
       shuffle_key: of the order alone, for runs that are to share their batches.
@@ -108,8 +121,9 @@ def fit(
     examples = _check_arguments(ae, x, epochs, batch_size, validation, patience)
     init_key, noise_key, order_key, validation_key = (jax.random.fold_in(key, i) for i in range(4))
     shuffle_key = order_key if shuffle_key is None else shuffle_key
-    state = init_state(ae, optimizer, init_key, jax.tree.map(lambda leaf: leaf[:1], x))
-    x, validation = jax.device_put(x), jax.device_put(validation)
+    example = first_example(x)
+    state = init_state(ae, optimizer, init_key, example)
+    validation = jax.device_put(validation)
 
     steps, left_out = divmod(examples, batch_size)
     if left_out:
@@ -117,8 +131,8 @@ def fit(
                     left_out, examples)
     info = {"epochs": epochs, "batch_size": batch_size, "steps_per_epoch": steps, "examples": examples,
             "left_out": left_out, "parameters": sum(leaf.size for leaf in jax.tree.leaves(state.params)),
-            "device": str(jax.tree.leaves(x)[0].devices())}
-    progress = _Progress(state, zero_sums(ae, state, x, batch_size), None if patience is None else
+            "device": str(jax.tree.leaves(state.params)[0].devices())}
+    progress = _Progress(state, zero_sums(ae, state, example, batch_size), None if patience is None else
                          jax.tree.map(jnp.copy, state))
     with contextlib.ExitStack() as stack:
         if checkpoint is not None:
@@ -130,43 +144,38 @@ def fit(
             stack.callback(callback.on_train_end, progress.history)
         for callback in callbacks:
             callback.on_train_begin(info | {"history": progress.history})
+        feed = stack.enter_context(contextlib.closing(segments(
+            x, lambda epoch: epoch_order(shuffle_key, epoch, examples), batch_size=batch_size, epochs=epochs,
+            start=(progress.epoch, progress.step), every=checkpoint and checkpoint.every)))
         while progress.epoch < epochs and not (patience is not None and progress.waited >= patience):
             begin = time.perf_counter() - progress.seconds
-            order = epoch_order(shuffle_key, progress.epoch, examples)
             while progress.step < steps:
-                stop = _segment_end(progress.step, progress.epoch, steps, checkpoint)
-                progress.state, sums, reached = run_segment(
-                    progress.state, progress.sums, x, order, noise_key, progress.epoch, progress.step, stop, ae=ae,
-                    optimizer=optimizer, batch_size=batch_size)
-                progress.sums = sums
+                segment, start = next(feed), progress.step
+                progress.state, progress.sums, reached = run_segment(
+                    progress.state, progress.sums, segment.x, segment.order, noise_key, progress.epoch, start,
+                    segment.stop, ae=ae, optimizer=optimizer, batch_size=batch_size)
                 scores = {}
-                if stop == steps and validation is not None:
+                if segment.stop == steps and validation is not None:
                     scores = evaluate(progress.state.params, validation_key, validation, ae=ae)
-                totals, scores, reached = jax.device_get((sums, scores, reached))   # a segment's one synchronisation
-                if reached < stop:
+                # a segment's one synchronisation
+                totals, scores, reached = jax.device_get((progress.sums, scores, reached))
+                if reached < segment.stop:
                     failed = int(reached)
-                    raise _diagnose(ae, progress, batch_at(x, order, failed, batch_size),
-                                    step_key(noise_key, progress.epoch, failed), failed, steps)
-                progress.step = stop
-                if stop < steps:
-                    _save(checkpoint, progress, steps, time.perf_counter() - begin, interruption)
+                    batch = (block_at(segment.x, failed - start) if segment.order is None else
+                             batch_at(segment.x, segment.order, failed, batch_size))
+                    raise _diagnose(ae, progress, batch, step_key(noise_key, progress.epoch, failed), failed, steps)
+                progress.step = segment.stop
+                if segment.stop < steps:
+                    _save(checkpoint, progress, steps, segment.stop - start, time.perf_counter() - begin, interruption)
             logs = {name: float(total) / steps for name, total in totals.items()}
             logs |= {f"val_{name}": float(value) for name, value in scores.items()}
             logs["seconds"] = time.perf_counter() - begin
             stopped = _end_epoch(progress, logs, callbacks, patience, min_delta)
-            if checkpoint is not None:
-                _save(checkpoint, progress, steps, 0.0, interruption)
+            _save(checkpoint, progress, steps, steps - start, 0.0, interruption)
             if stopped:
                 break
     take_best = restore_best_weights and np.isfinite(progress.best_loss)
     return (progress.best if take_best else progress.state), progress.history
-
-
-def _segment_end(step: int, epoch: int, steps: int, checkpoint: Checkpoints | None) -> int:
-    """The epoch's end, or the next step after which a checkpoint is due."""
-    if checkpoint is None:
-        return steps
-    return min(steps, step + checkpoint.every - (epoch * steps + step) % checkpoint.every)
 
 
 def _end_epoch(progress: _Progress, logs: dict[str, float], callbacks: Sequence[Callback], patience: int | None,
@@ -185,10 +194,13 @@ def _end_epoch(progress: _Progress, logs: dict[str, float], callbacks: Sequence[
     return any(stop)
 
 
-def _save(checkpoint: Checkpoints, progress: _Progress, steps: int, seconds: float, interruption: Any) -> None:
+def _save(checkpoint: Checkpoints | None, progress: _Progress, steps: int, just_taken: int, seconds: float,
+          interruption: Any) -> None:
     """Saves where a checkpoint is due or a signal came; stops after a signal."""
+    if checkpoint is None:
+        return
     taken = progress.epoch * steps + progress.step
-    if taken % checkpoint.every == 0 or interruption.received:
+    if taken // checkpoint.every > (taken - just_taken) // checkpoint.every or interruption.received:
         losses = progress.history.get("val_loss") or progress.history.get("loss")
         checkpoint.save(taken, progress.tree(), meta=progress.meta(seconds), loss=losses and losses[-1])
     if interruption.received:
@@ -206,9 +218,10 @@ def _restore(checkpoint: Checkpoints, progress: _Progress) -> None:
         setattr(progress, name, value)
 
 
-def _check_arguments(ae: Autoencoder, x: Batch, epochs: int, batch_size: int, validation: Batch | None,
+def _check_arguments(ae: Autoencoder, x: Batch | Shards, epochs: int, batch_size: int, validation: Batch | None,
                      patience: int | None) -> int:
-    sizes = {leaf.shape[0] if getattr(leaf, "ndim", 0) else 0 for leaf in jax.tree.leaves(x)}
+    sizes = {len(x)} if isinstance(x, Shards) else {
+        leaf.shape[0] if getattr(leaf, "ndim", 0) else 0 for leaf in jax.tree.leaves(x)}
     if len(sizes) != 1:
         raise InputError(f"x needs one leading axis of examples, got lengths {sorted(sizes)}")
     (examples,) = sizes
@@ -219,7 +232,11 @@ def _check_arguments(ae: Autoencoder, x: Batch, epochs: int, batch_size: int, va
         raise InputError(f"{examples} examples are fewer than a batch of {batch_size}: lower batch_size, or bring more")
     if patience is not None and validation is None:
         raise InputError("patience needs validation data: pass validation=, or leave patience out")
-    check_data(x, ae.range)
+    if isinstance(x, Shards) and x.dtype != np.uint8 and x.range != ae.range:
+        raise InputError(f"{x.name}: floats of range {x.range} for a loss of range {ae.range}: choose another loss")
+    check_data(first_example(x) if isinstance(x, Shards) else x, ae.range)
+    if isinstance(validation, Shards):
+        raise InputError("validation must lie in memory: pass validation.gather(numpy.arange(10_000)), for example")
     if validation is not None:
         if count(validation) == 0:
             raise InputError("validation holds no example")

@@ -48,8 +48,13 @@ def count(x: Batch) -> int:
 
 def batch_at(x: Batch, order: ArrayLike, step: Scalar, batch_size: int) -> Batch:
     """Batch number `step` of an epoch that visits the examples in `order`."""
-    rows = jax.lax.dynamic_slice_in_dim(order, step * batch_size, batch_size)
+    rows = jax.lax.dynamic_slice_in_dim(jnp.asarray(order), step * batch_size, batch_size)
     return jax.tree.map(lambda leaf: leaf.at[rows].get(mode="promise_in_bounds"), x)
+
+
+def block_at(x: Batch, index: Scalar) -> Batch:
+    """Batch number `index` of a block of batches."""
+    return jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, index, keepdims=False), x)
 
 
 def epoch_order(shuffle_key: Key, epoch: int, examples: int) -> np.ndarray:
@@ -74,19 +79,20 @@ def zero_sums(ae: Autoencoder, state: TrainState, x: Batch, batch_size: int) -> 
 
 
 @functools.partial(jax.jit, static_argnames=("ae", "optimizer", "batch_size"), donate_argnames=("state", "sums"))
-def run_segment(state: TrainState, sums: Metrics, x: Batch, order: ArrayLike, noise_key: Key, epoch: Scalar,
+def run_segment(state: TrainState, sums: Metrics, x: Batch, order: ArrayLike | None, noise_key: Key, epoch: Scalar,
                 start: Scalar, stop: Scalar, *, ae: Autoencoder, optimizer: optax.GradientTransformation,
                 batch_size: int) -> tuple[TrainState, Metrics, Array]:
     """Steps start…stop−1 of an epoch in one loop on the device; ends early at the first non-finite loss or gradient.
 
-    `epoch`, `start` and `stop` are traced: every segment of every epoch is the same program.
+    `epoch`, `start` and `stop` are traced: every segment of every epoch is the same program. Without `order`, `x` holds
+    the batches of these steps, (stop − start, batch_size, …).
 
     Returns:
       The state, `sums` plus the metrics of each step, and the step that ended it (`stop` where all were finite).
     """
     def advance(carry):
         step, state, sums, _ = carry
-        batch = batch_at(x, order, step, batch_size)
+        batch = block_at(x, step - start) if order is None else batch_at(x, order, step, batch_size)
         state, metrics, finite = train_step(ae, optimizer, state, step_key(noise_key, epoch, step), batch)
         return step + finite, state, jax.tree.map(jnp.add, sums, metrics), finite
 
