@@ -103,7 +103,7 @@ def predict_bytes(make: MakeAutoencoder, x: Batch, *, points: Mapping[str, np.nd
     points, seeds = {name: jnp.asarray(values) for name, values in points.items()}, jnp.asarray(seeds)
     example = jax.tree.map(lambda leaf: leaf[:1], x)
     states = jax.eval_shape(functools.partial(init_points, make=make, optimizer=optimizer), points, seeds, example)
-    program = run_epoch.lower(states, points, seeds, x, validation, jax.random.key(0), 0, make=make,
+    program = run_epoch.lower(states, points, seeds, x, validation, np.arange(count(x), dtype=np.int32), 0, make=make,
                               optimizer=optimizer, batch_size=batch_size, block=block).compile()
     return program_bytes(program) - sum(leaf.nbytes for leaf in jax.tree.leaves((x, validation)))
 
