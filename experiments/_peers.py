@@ -22,6 +22,9 @@ import numpy as np
 from experiments._harness import Call
 
 LEARNING_RATE = 1e-3
+# Read by OpenMP when PyTorch or scikit-learn is imported, which is later. Threads that spin while they wait make
+# PyTorch up to 60 times slower as soon as another thread wants a core, such as those of the contender before it.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def signed(images: np.ndarray) -> np.ndarray:
