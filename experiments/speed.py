@@ -213,7 +213,8 @@ def scaling(record: Record, work: Work) -> None:
     seconds = interleaved(calls, work.config.rounds)
     for case, each in seconds.items():
         record.add(f"scaling {case}", settings, spread("epoch", "s", each), seeds=[0], n=work.config.rounds)
-    medians = {axis: [float(np.median(seconds[f"{axis} {value}"])) for value in values] for axis, values in axes.items()}
+    medians = {axis: [float(np.median(seconds[f"{axis} {value}"])) for value in values]
+               for axis, values in axes.items()}
     figures.lines(record.path.with_name(f"{record.path.stem}_scaling.png"),
                   {f"{axis} from {values[0]:,}": (np.divide(values, values[0]), medians[axis])
                    for axis, values in axes.items()}, x="multiple of the smallest", y="seconds an epoch", scale="log")
