@@ -147,7 +147,7 @@ def other_variants(record: Record, work: Work) -> None:
     settings = work.settings(variants=names, own_rounds=work.config.variant_rounds)
     if record.done("variant standard", settings):
         return
-    train = work.first(15_360)
+    train = work.first(3_840)   # few: the exact Jacobian of a reconstruction costs some 200 standard steps
     calls = {name: training(getattr(variants, name)(_dense(30)), train, work.budget) for name in names}
     _against(record, work, calls, "standard", work.config.variant_rounds, settings, "variant ", len(train))
 
@@ -199,16 +199,17 @@ def streaming(record: Record, work: Work, folder: Path) -> None:
 
 def scaling(record: Record, work: Work) -> None:
     """Seconds an epoch against images, code_dim and depth; the exponent in the number of images; a figure."""
-    axes = {"images": (256, 512) if work.config.smoke else (7_500, 15_000, 30_000, 60_000),
-            "code_dim": (30,) if work.config.smoke else (30, 100, 300, 1000),
-            "depth": (1,) if work.config.smoke else (1, 2, 3, 4)}
+    axes: dict[str, tuple[int, ...]] = {"images": (7_500, 15_000, 30_000, 60_000), "code_dim": (30, 100, 300, 1000),
+                                        "depth": (1, 2, 3, 4)}
+    if work.config.smoke:
+        axes = {"images": (256, 512)}
     settings = work.settings(axes=axes)
     if record.done("scaling exponent in images", settings):
         return
     few = work.first(axes["images"][0])
     cases = {f"images {n}": (_dense(30), work.train[:n]) for n in axes["images"]}
-    cases |= {f"code_dim {d}": (_dense(d), few) for d in axes["code_dim"]}
-    cases |= {f"depth {k}": (_dense(30, (128,) * k), few) for k in axes["depth"]}
+    cases |= {f"code_dim {d}": (_dense(d), few) for d in axes.get("code_dim", ())}
+    cases |= {f"depth {k}": (_dense(30, (128,) * k), few) for k in axes.get("depth", ())}
     calls = {case: training(variants.standard(network), train, work.budget) for case, (network, train) in cases.items()}
     seconds = interleaved(calls, work.config.rounds)
     for case, each in seconds.items():
@@ -216,7 +217,7 @@ def scaling(record: Record, work: Work) -> None:
     medians = {axis: [float(np.median(seconds[f"{axis} {value}"])) for value in values]
                for axis, values in axes.items()}
     figures.lines(record.path.with_name(f"{record.path.stem}_scaling.png"),
-                  {f"{axis} from {values[0]:,}": (np.divide(values, values[0]), medians[axis])
+                  {f"{axis} from {values[0]:,}": ([value / values[0] for value in values], medians[axis])
                    for axis, values in axes.items()}, x="multiple of the smallest", y="seconds an epoch", scale="log")
     exponent = np.polyfit(np.log(axes["images"]), np.log(medians["images"]), 1)[0]
     record.add("scaling exponent in images", settings, {"exponent": ("", [exponent])}, seeds=[0], n=work.config.rounds)
