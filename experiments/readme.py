@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from experiments._record import RESULTS
 
 README = Path(__file__).parent.parent / "README.md"
@@ -89,7 +91,35 @@ def speed(results: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-TABLES = {"compare_autoencoders": comparison, "contraction_cost": cost, "speed": speed}
+# Test errors in % of Rifai et al. 2011, table 1, as quoted by Dang Ha The Hien, MSc thesis, Ostfold 2014, figure 3.9.
+PUBLISHED = {"AE": 1.78, "AE + weight decay": 1.68, "DAE (masking)": 1.57, "DAE (Gaussian)": 1.18, "CAE": 1.14}
+
+
+def contraction(results: dict[str, Any]) -> str:
+    """Rifai's table: errors, paired differences from the CAE with their standard errors, norms, saturation."""
+    found = {(row["name"], row["metric"]): row for row in results["rows"]}
+    names = [name for name, metric in found if metric == "test error"]
+    lines = ["| pre-training | chosen on validation | test error % | CAE minus it | published % | mean ‖∂h/∂x‖ | "
+             "saturated % |", "|---|---|---:|---:|---:|---:|---:|"]
+    best = np.array(found["CAE", "test error"]["each"])
+    for name in names:
+        chosen = [f"{metric[7:]} {row['value']:g}" for (other, metric), row in found.items()
+                  if other == name and metric.startswith("chosen ")]
+        error = found[name, "test error"]
+        gap = best - np.array(error["each"])
+        difference = "–" if name == "CAE" else f"{gap.mean():.2f} ± {gap.std(ddof=1) / len(gap) ** 0.5:.2f}"
+        norm, saturated = found[name, "mean ‖J‖"], found[name, "saturated"]
+        lines.append(f"| {name} | {', '.join(chosen) or '–'} | {error['value']:.2f} ± {error['sd']:.2f} | "
+                     f"{difference} | {PUBLISHED.get(name, '–')} | {norm['value']:.2f} | {saturated['value']:.1f} |")
+    seeds, n = (found["CAE", "test error"][part] for part in ("seeds", "n"))
+    lines.append(f"\nBy `{results['command']}` in {results['minutes']:.0f} minutes on {results['device']}: {n:,} test "
+                 f"images, mean ± sd over {len(seeds)} seeds that share their batches; differences ± standard error, "
+                 "seed by seed; norms and saturation before fine-tuning.")
+    return "\n".join(lines) + "\n"
+
+
+TABLES = {"contraction": contraction, "compare_autoencoders": comparison,
+          "contraction_cost": cost, "speed": speed}
 
 
 def render(text: str) -> str:

@@ -192,11 +192,6 @@ def sweeps(record: Record, work: Work) -> None:
         _against(record, work, calls, f"{name}, one fit", work.config.rounds, settings, "sweep ")
 
 
-def streaming(record: Record, work: Work, folder: Path) -> None:
-    """Images/s of `fit` from memory-mapped shards in a folder over the same images resident on the device."""
-    raise NotImplementedError("fit does not take streams yet")
-
-
 def scaling(record: Record, work: Work) -> None:
     """Seconds an epoch against images, code_dim and depth; the exponent in the number of images; a figure."""
     axes: dict[str, tuple[int, ...]] = {"images": (7_500, 15_000, 30_000, 60_000), "code_dim": (30, 100, 300, 1000),
