@@ -5,7 +5,7 @@ masking DAE, CAE), then starts a 1,000-unit classifier that is fine-tuned with l
 choose (hyper-parameter and stopping epoch), 10,000 test once. The grid is searched with a seed of its own; the reported
 seeds, fixed before the run, are trained together by `vmap` and share their batches, so differences are paired.
 
-Command: python -m experiments.contraction --data-dir FOLDER   (hours on 2 cores; resumable: about 150 minutes)
+Command: python -m experiments.contraction --data-dir FOLDER   (about 60 minutes on 2 idle cores; resumable)
 Result: experiments/results/contraction.json, contraction_spectra.png, contraction_tangents_*.png
 """
 

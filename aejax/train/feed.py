@@ -28,11 +28,6 @@ class Segment(NamedTuple):
     stop: int
 
 
-def examples_of(x: Batch | Shards) -> int:
-    """Number of examples."""
-    return len(x) if isinstance(x, Shards) else count(x)
-
-
 def first_example(x: Batch | Shards) -> Batch:
     """The first example, with its leading axis."""
     return x.gather(np.arange(1)) if isinstance(x, Shards) else jax.tree.map(lambda leaf: leaf[:1], x)
