@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array
 
 from aejax.types import ArrayLike, Autoencoder, Batch, Key, Metrics, Params, Scalar
@@ -30,9 +31,16 @@ def init_state(ae: Autoencoder, optimizer: optax.GradientTransformation, key: Ke
 
 
 def train_step(ae: Autoencoder, optimizer: optax.GradientTransformation, state: TrainState, key: Key, batch: Batch,
-               ) -> tuple[TrainState, Metrics, Array]:
-    """One gradient step. Where loss or gradient is not finite the state stays, and the last value is False."""
+               axis: str | None = None) -> tuple[TrainState, Metrics, Array]:
+    """One gradient step. Where loss or gradient is not finite the state stays, and the last value is False.
+
+    Inside of a mapped `axis` the step is that of the mean over its members, the same on each of them.
+    """
     (loss, metrics), gradient = jax.value_and_grad(ae.loss, has_aux=True)(state.params, key, batch)
+    if axis is not None:   # scalars as one vector: a constant among them would be reduced by itself, outside the loop
+        scalars, restore = ravel_pytree((loss, metrics))
+        scalars, gradient = jax.lax.pmean((scalars, gradient), axis)
+        loss, metrics = restore(scalars)
     finite = jnp.isfinite(loss)
     for leaf in jax.tree.leaves(gradient):
         finite &= jnp.isfinite(jnp.sum(leaf))
@@ -78,14 +86,16 @@ def zero_sums(ae: Autoencoder, state: TrainState, x: Batch, batch_size: int) -> 
     return jax.tree.map(lambda metric: jnp.zeros(metric.shape, metric.dtype), shapes)
 
 
-@functools.partial(jax.jit, static_argnames=("ae", "optimizer", "batch_size"), donate_argnames=("state", "sums"))
+@functools.partial(jax.jit, static_argnames=("ae", "optimizer", "batch_size", "axis"),
+                   donate_argnames=("state", "sums"))
 def run_segment(state: TrainState, sums: Metrics, x: Batch, order: ArrayLike | None, noise_key: Key, epoch: Scalar,
                 start: Scalar, stop: Scalar, *, ae: Autoencoder, optimizer: optax.GradientTransformation,
-                batch_size: int) -> tuple[TrainState, Metrics, Array]:
+                batch_size: int, axis: str | None = None) -> tuple[TrainState, Metrics, Array]:
     """Steps start…stop−1 of an epoch in one loop on the device; ends early at the first non-finite loss or gradient.
 
     `epoch`, `start` and `stop` are traced: every segment of every epoch is the same program. Without `order`, `x` holds
-    the batches of these steps, (stop − start, batch_size, …).
+    the batches of these steps, (stop − start, batch_size, …). Each member of a mapped `axis` has its own part of every
+    batch, and its own noise.
 
     Returns:
       The state, `sums` plus the metrics of each step, and the step that ended it (`stop` where all were finite).
@@ -93,7 +103,10 @@ def run_segment(state: TrainState, sums: Metrics, x: Batch, order: ArrayLike | N
     def advance(carry):
         step, state, sums, _ = carry
         batch = block_at(x, step - start) if order is None else batch_at(x, order, step, batch_size)
-        state, metrics, finite = train_step(ae, optimizer, state, step_key(noise_key, epoch, step), batch)
+        key = step_key(noise_key, epoch, step)
+        if axis is not None:
+            key = jax.random.fold_in(key, jax.lax.axis_index(axis))
+        state, metrics, finite = train_step(ae, optimizer, state, key, batch, axis)
         return step + finite, state, jax.tree.map(jnp.add, sums, metrics), finite
 
     step, state, sums, _ = jax.lax.while_loop(
