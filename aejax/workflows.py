@@ -22,6 +22,8 @@ from aejax.runs import Run, clear, save
 from aejax.trackers import JsonLines
 from aejax.train import NonFiniteLossError, TrainState, fit
 from aejax.train.checkpoints import Checkpoints
+from aejax.train.hosts import by_first
+from aejax.train.parallel import local, route
 from aejax.types import Autoencoder, Callback, InputError, Params, Range
 
 Row = dict[str, Any]
@@ -35,6 +37,7 @@ class Training:
       epochs, batch_size, learning_rate, seed: as named; the seed is that of parameters, noise, order and split.
       validation: fraction of the training data held out, 0 for none (as papers and the notebook do).
       patience: epochs without a better val_loss before training stops and returns to the best; None: never.
+      devices, parallel: as for `fit`.
     """
 
     epochs: int = 20
@@ -43,11 +46,13 @@ class Training:
     seed: int = 0
     validation: float = 0.1
     patience: int | None = None
+    devices: str | int | None = None
+    parallel: str = "mesh"
 
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """A freshly trained recipe: the autoencoder, its state, its history, and the seconds that `fit` took."""
+    """A freshly trained recipe: the autoencoder, its state on one device, its history, and the seconds of `fit`."""
 
     recipe: Recipe
     ae: Autoencoder
@@ -73,6 +78,7 @@ def check_training(training: Training) -> None:
         raise InputError(f"--validation is a fraction from 0 to below 1, got {training.validation}")
     if training.patience is not None and not training.validation:
         raise InputError("--patience needs validation data: set --validation above 0")
+    route(training.devices, training.parallel, 1, training.batch_size)
 
 
 def check_enough(data: Dataset, training: Training) -> None:
@@ -100,8 +106,10 @@ def train(recipe: Recipe, data: Dataset, training: Training, callbacks: Sequence
     begin = time.perf_counter()
     state, history = fit(ae, x, optimizer=optax.adam(training.learning_rate), key=jax.random.key(training.seed),
                          epochs=training.epochs, batch_size=training.batch_size, validation=validation,
-                         patience=training.patience, callbacks=callbacks, checkpoint=checkpoint)
-    return Trained(recipe, ae, jax.block_until_ready(state), history, time.perf_counter() - begin)
+                         patience=training.patience, callbacks=callbacks, checkpoint=checkpoint,
+                         devices=training.devices, parallel=training.parallel)
+    seconds = time.perf_counter() - begin
+    return Trained(recipe, ae, local(jax.block_until_ready(state)), history, seconds)
 
 
 def train_run(recipe: Recipe, data: Dataset, training: Training, path: Path, *, command: str,
@@ -111,7 +119,8 @@ def train_run(recipe: Recipe, data: Dataset, training: Training, path: Path, *, 
 
     Recipe, settings and data are checked before an older run's files are removed. After a non-finite loss the last
     good parameters are saved, with the reason in config.json's "status", and the error goes on. `source` holds the
-    arguments of `data.load`, so that the run can be evaluated on the same data again. With `checkpoint_every` or
+    arguments of `data.load`, so that the run can be evaluated on the same data again. Of several processes the first
+    alone writes. With `checkpoint_every` or
     `resume`, checkpoints lie in `path`/checkpoints, and `resume` goes on from them.
     """
     check_training(training)
@@ -123,19 +132,23 @@ def train_run(recipe: Recipe, data: Dataset, training: Training, path: Path, *, 
                                  configuration={"recipe": dataclasses.asdict(recipe), **dataclasses.asdict(training),
                                                 "data": data.digest}, resume=resume)
     if not resume:
-        clear(path)
+        by_first(lambda: clear(path))
+    first = jax.process_index() == 0
     scale = data.standardiser
     config = {"command": command, "training": dataclasses.asdict(training), "seed": training.seed,
               "data": {"name": data.name, "source": data.source, "sha256": data.digest, "shape": data.shape,
                        "range": data.range, "notes": data.notes, "load": source,
                        "standardiser": scale and {"mean": scale.mean, "std": scale.std}}}
     try:
-        trained = train(recipe, data, training, (*callbacks, JsonLines(path / "metrics.jsonl")), checkpoint)
+        watching = (*callbacks, JsonLines(path / "metrics.jsonl")) if first else ()
+        trained = train(recipe, data, training, watching, checkpoint)
     except NonFiniteLossError as error:
-        save(path, recipe, error.state.params, {"status": str(error), **config})
+        if first:
+            save(path, recipe, error.state.params, {"status": str(error), **config})
         raise
-    save(path, recipe, trained.state.params,
-         {"status": "done", "seconds": round(trained.seconds, 2), "steps": int(trained.state.step), **config})
+    if first:
+        save(path, recipe, trained.state.params,
+             {"status": "done", "seconds": round(trained.seconds, 2), "steps": int(trained.state.step), **config})
     return trained
 
 

@@ -5,14 +5,14 @@ import contextlib
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import jax
 import numpy as np
 
 from aejax.types import InputError
 
-__all__ = ["agreed", "initialize", "meet"]
+__all__ = ["agreed", "by_first", "initialize", "meet"]
 _SIGNALS = (None, "SIGTERM", "SIGINT")
 
 
@@ -36,8 +36,9 @@ def initialize(coordinator: str | None = None, process_id: int | None = None, pr
     given = {"coordinator": coordinator, "process-id": process_id, "process-count": process_count}
     missing = [name for name, value in given.items() if value is None]
     if len(missing) in (1, 2):
-        raise InputError(f"{', '.join(name for name in given if name not in missing)} without {', '.join(missing)}: give "
-                         "all three, or none to take them from the environment")
+        known = ", ".join(name for name in given if name not in missing)
+        raise InputError(f"{known} without {', '.join(missing)}: give all three, or none to take them from the "
+                         "environment")
     if not missing:
         if process_count < 1 or not 0 <= process_id < process_count:
             raise InputError(f"process-id {process_id} of process-count {process_count}: count from 0 to the process "
@@ -50,7 +51,8 @@ def initialize(coordinator: str | None = None, process_id: int | None = None, pr
     def join() -> None:
         try:
             jax.distributed.initialize(coordinator, process_count, process_id,
-                                       initialization_timeout=int(timeout) + 3600)   # at its own it aborts the process
+                                       initialization_timeout=int(timeout) + 3600,   # at its own it aborts all
+                                       shutdown_timeout_seconds=3600)   # process 0 still has its report to write
         except BaseException as error:   # noqa: B036 (told by the caller's thread)
             failures.append(error)
     thread = threading.Thread(target=join, daemon=True)
@@ -69,6 +71,26 @@ def meet(name: str) -> None:
     if jax.process_count() > 1:
         from jax.experimental import multihost_utils
         multihost_utils.sync_global_devices(name)
+
+
+def by_first(function: Callable[[], None]) -> None:
+    """Calls `function` in process 0 alone, before any process goes on; where it refuses, all end.
+
+    Raises:
+      InputError: what it raised, and in the other processes that it did.
+    """
+    error = None
+    if jax.process_index() == 0:
+        try:
+            function()
+        except InputError as refusal:
+            error = refusal
+    if jax.process_count() > 1:
+        from jax.experimental import multihost_utils
+        if multihost_utils.broadcast_one_to_all(np.int32(error is not None)) and error is None:
+            raise InputError("process 0 has refused to start: it says why")
+    if error is not None:
+        raise error
 
 
 def agreed(signal: str | None) -> str | None:

@@ -13,7 +13,7 @@ import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,15 +23,27 @@ from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array
 
+from aejax.train.devices import Devices, check_batch, choose
 from aejax.train.diagnosis import Finite, finite_at
 from aejax.train.evaluation import BATCH, evaluate, evaluate_parts, split
 from aejax.train.leaves import named, place, to_host
 from aejax.train.step import TrainState, run_segment
 from aejax.types import Autoencoder, Batch, InputError, Key, Metrics, Params, Scalar
 
-Devices = str | int | Sequence[jax.Device] | None
 Placed = Any
-_STATIC = ("ae", "optimizer", "batch_size", "axis")
+
+
+class Static(NamedTuple):
+    """What a program is compiled for."""
+
+    ae: Autoencoder
+    optimizer: optax.GradientTransformation
+    batch_size: int
+
+    def segment(self, state: TrainState, sums: Metrics, x: Batch, noise_key: Key, epoch: Scalar, start: Scalar,
+                stop: Scalar, axis: str | None = None) -> tuple[TrainState, Metrics, Array]:
+        """`run_segment` of batches that `x` holds."""
+        return run_segment.__wrapped__(state, sums, x, None, noise_key, epoch, start, stop, axis=axis, **self._asdict())
 
 
 class OneDevice:
@@ -121,12 +133,15 @@ class OverMesh:
         return [jax.tree.map(functools.partial(put, axis), part)
                 for axis, part in zip((1, 0), split(jax.tree.map(np.asarray, x), BATCH), strict=True)]
 
+    def program(self, state: TrainState, static: Static) -> Callable:
+        """`run_segment` without `order`, compiled for these devices; it leaves the state laid out as it was."""
+        leaves, tree = jax.tree.flatten(state)
+        return _mesh_program(tree, tuple(leaf.sharding for leaf in leaves), NamedSharding(self.mesh, P()), static)
+
     def run(self, state: TrainState, sums: Metrics, x: Batch, order: None, noise_key: Key, epoch: int, start: int,
             stop: int, **static: Any) -> tuple[TrainState, Metrics, Array]:
-        """`run_segment`, the state laid out as it was."""
-        leaves, tree = jax.tree.flatten(state)
-        program = _mesh_program(tree, tuple(leaf.sharding for leaf in leaves), NamedSharding(self.mesh, P()))
-        return program(state, sums, x, order, noise_key, epoch, start, stop, **static)
+        """`run_segment`."""
+        return self.program(state, Static(**static))(state, sums, x, noise_key, epoch, start, stop)
 
     def evaluate(self, params: Params, key: Key, x: Placed, *, ae: Autoencoder) -> Metrics:
         """As `OneDevice.evaluate`."""
@@ -145,7 +160,7 @@ class OverPmap(OverMesh):
     def mesh(self) -> Mesh:
         """This process's devices: all that `pmap` shows of the others is their part in the means."""
         own = [device for device in self.devices if device.process_index == jax.process_index()]
-        return Mesh(np.array(own).reshape(-1, 1), ("data", "model"), axis_types=(AxisType.Auto,) * 2)
+        return Mesh(np.array(own), ("data",))   # as `pmap` makes it, which would compile again for another
 
     @property
     def share(self) -> tuple[int, int]:
@@ -161,12 +176,9 @@ class OverPmap(OverMesh):
             return np.ascontiguousarray(np.moveaxis(leaf.reshape(steps, self.mesh.size, -1, *shape), 1, 0))
         return jax.device_put(jax.tree.map(parts, batches), NamedSharding(self.mesh, P("data")))
 
-    def run(self, state: TrainState, sums: Metrics, x: Batch, order: None, noise_key: Key, epoch: int, start: int,
-            stop: int, *, ae: Autoencoder, optimizer: optax.GradientTransformation, batch_size: int,
-            ) -> tuple[TrainState, Metrics, Array]:
-        """`run_segment` on every device."""
-        program = pmap_program(self.devices, ae, optimizer, batch_size)
-        return program(state, sums, x, noise_key, epoch, start, stop)
+    def program(self, state: TrainState, static: Static) -> Callable:
+        """`run_segment` without `order` on every device."""
+        return _pmap_program(self.devices, static)
 
     def finite_at(self, params: Params, x: Batch, order: None, *where: Any, **static: Any) -> Finite:
         """`diagnosis.finite_at`: finite on every device."""
@@ -189,7 +201,7 @@ def route(devices: Devices, parallel: str, model_devices: int, batch_size: int) 
     """
     if parallel not in ("mesh", "pmap"):
         raise InputError(f"unknown parallel {parallel!r}: mesh or pmap")
-    chosen = _chosen("all" if devices is None and jax.process_count() > 1 else devices)
+    chosen = choose("all" if devices is None and jax.process_count() > 1 else devices)
     if model_devices < 1 or (model_devices > 1 and parallel == "pmap"):
         raise InputError(f"model_devices {model_devices}: at least 1, and 1 with pmap, whose devices each hold the "
                          "whole model")
@@ -198,40 +210,8 @@ def route(devices: Devices, parallel: str, model_devices: int, batch_size: int) 
     chosen = chosen or tuple(jax.local_devices()[:1])
     if len(chosen) % model_devices:
         raise InputError(f"{len(chosen)} devices are no multiple of model_devices {model_devices}")
-    _check_batch(batch_size, len(chosen) // model_devices)
+    check_batch(batch_size, len(chosen) // model_devices)
     return OverPmap(chosen) if parallel == "pmap" else OverMesh(chosen, model_devices)
-
-
-def _check_batch(batch_size: int, parts: int) -> None:
-    if batch_size % parts:
-        nearest = [size for size in (batch_size // parts * parts, (batch_size // parts + 1) * parts) if size]
-        raise InputError(f"batch_size {batch_size} is no multiple of {parts} devices: {' or '.join(map(str, nearest))}")
-
-
-def _chosen(devices: Devices) -> tuple[jax.Device, ...] | None:
-    """The devices, sorted by process; None where none were named."""
-    if devices is None:
-        return None
-    there = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
-    processes = jax.process_count()
-    if devices == "all":
-        chosen = there
-    elif isinstance(devices, (int, np.integer)) and not isinstance(devices, bool):
-        if not 1 <= devices <= len(there) or devices % processes:
-            each = f", a multiple of {processes}, the number of processes" if processes > 1 else ""
-            raise InputError(f"devices {devices}: {len(there)} are there ({there[0].platform}); a number from 1 to "
-                             f"{len(there)}{each}, or all")
-        each = devices // processes
-        chosen = [device for process in range(processes)
-                  for device in [d for d in there if d.process_index == process][:each]]
-    elif not isinstance(devices, (str, bool)) and all(isinstance(device, jax.Device) for device in devices):
-        chosen = sorted(devices, key=lambda device: (device.process_index, device.id))
-    else:
-        raise InputError(f"devices {devices!r}: all, a number, or a list of jax.devices()")
-    shares = [sum(device.process_index == process for device in chosen) for process in range(processes)]
-    if not chosen or len(set(chosen)) < len(chosen) or len(set(shares)) > 1:
-        raise InputError(f"devices: different ones, at least one, and equally many of each process, got {shares}")
-    return tuple(chosen)
 
 
 def local(tree: Any) -> Any:
@@ -246,22 +226,19 @@ def local(tree: Any) -> Any:
 def _put(leaf: Any, sharding: NamedSharding) -> Array:
     """Places what every process holds whole, without asking the others."""
     if jnp.issubdtype(getattr(leaf, "dtype", None), jax.dtypes.prng_key):
-        return jax.device_put(leaf, sharding)
+        return jax.random.wrap_key_data(_put(jax.random.key_data(leaf), sharding), impl=jax.random.key_impl(leaf))
     return place(np.asarray(leaf), jax.ShapeDtypeStruct(np.shape(leaf), np.asarray(leaf).dtype, sharding=sharding))
 
 
 @functools.lru_cache(64)
-def _mesh_program(tree: Any, shardings: tuple[NamedSharding, ...], everywhere: NamedSharding) -> Callable:
-    return jax.jit(run_segment.__wrapped__, static_argnames=_STATIC, donate_argnames=("state", "sums"),
+def _mesh_program(tree: Any, shardings: tuple[NamedSharding, ...], everywhere: NamedSharding,
+                  static: Static) -> Callable:
+    return jax.jit(static.segment, donate_argnums=(0, 1),
                    out_shardings=(jax.tree.unflatten(tree, shardings), everywhere, everywhere))
 
 
 @functools.lru_cache(64)
-def pmap_program(devices: tuple[jax.Device, ...], ae: Autoencoder, optimizer: optax.GradientTransformation,
-                 batch_size: int) -> Callable:
-    """`run_segment` without `order` as a `pmap`; state, sums and the step come back without an axis of devices."""
-    def run(state: TrainState, sums: Metrics, x: Batch, noise_key: Key, epoch: Scalar, start: Scalar, stop: Scalar):
-        return run_segment.__wrapped__(state, sums, x, None, noise_key, epoch, start, stop, ae=ae, optimizer=optimizer,
-                                       batch_size=batch_size, axis="data")
-    return jax.pmap(run, "data", in_axes=(None, None, 0, *(None,) * 4), out_axes=None, devices=devices,
+def _pmap_program(devices: tuple[jax.Device, ...], static: Static) -> Callable:
+    function = functools.partial(static.segment, axis="data")
+    return jax.pmap(function, "data", in_axes=(None, None, 0, *(None,) * 4), out_axes=None, devices=devices,
                     donate_argnums=(0, 1))

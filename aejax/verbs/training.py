@@ -10,6 +10,8 @@ import typing
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from aejax import data as sources
 from aejax import variants
 from aejax.compare import compare as run_comparison
@@ -19,6 +21,8 @@ from aejax.grids import run_grid, table
 from aejax.recipes import NETWORKS, Recipe, build, nearest
 from aejax.runs import check_folder
 from aejax.trackers import Progress
+from aejax.train import TrainingInterruptedError
+from aejax.train.hosts import by_first, initialize
 from aejax.types import InputError, Range
 from aejax.verbs.common import given, load, print_aligned, print_table, say_device, size
 from aejax.workflows import Training, check_training, train_run
@@ -42,19 +46,26 @@ def compare(flags: Any, *, command: str) -> None:
 def train(flags: Any, *, command: str) -> None:
     """`aejax train VARIANT`: trains into a run folder, measures it, writes its report."""
     nearest(flags.variant, variants.NAMES, "variant")
+    if flags.resume and flags.overwrite:
+        raise InputError("--resume goes on with a run, --overwrite replaces it: leave one of them out")
+    first = _join(flags)
     check_training(training := _training(flags))
     output = Path(flags.output or Path("runs") / flags.variant).expanduser()
     going_on = flags.resume and (output / "checkpoints").is_dir()
-    output = check_folder(output, overwrite=flags.overwrite or going_on)
-    if flags.resume and flags.overwrite:
-        raise InputError("--resume goes on with a run, --overwrite replaces it: leave one of them out")
+    by_first(lambda: check_folder(output, overwrite=flags.overwrite or going_on))
     _recipe(flags, shape=(28, 28, 1), range=(0.0, 1.0))   # names and options are checked before data are read
     dataset = load(flags)
     recipe = _recipe(flags, dataset.shape, dataset.range)
     say_device()
-    trained = train_run(recipe, dataset, training, output, command=command, source=_source(flags),
-                        callbacks=[Progress(flags.variant)], checkpoint_every=flags.checkpoint_every,
-                        resume=flags.resume)
+    try:
+        trained = train_run(recipe, dataset, training, output, command=command, source=_source(flags),
+                            callbacks=[Progress(flags.variant)], checkpoint_every=flags.checkpoint_every,
+                            resume=flags.resume)
+    except TrainingInterruptedError:
+        if first:
+            raise
+    if not first:
+        return
     page = write_report({flags.variant: trained}, dataset, training, output, command=command,
                         corruption=recipe.corruption or corruption_of(dataset),
                         title=f"A {flags.variant} autoencoder of {dataset.name}")
@@ -68,6 +79,9 @@ def sweep(flags: Any, *, command: str) -> None:
     grid = _grid(flags.grid)
     if flags.patience is not None:
         raise InputError("--patience does not apply to sweep: every model trains for --epochs")
+    for flag, value in (("--devices", flags.devices), ("--coordinator", flags.coordinator)):
+        if value is not None:
+            raise InputError(f"{flag} does not apply to sweep, which trains all models on one device")
     if flags.seeds < 1:
         raise InputError(f"--seeds must be at least 1, got {flags.seeds}")
     points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
@@ -131,8 +145,29 @@ def _train_command(flags: Any) -> str:
     return shlex.join(words)
 
 
+def _join(flags: Any) -> bool:
+    """Joins the other processes, where there are any; whether this is the first, which alone writes and speaks."""
+    if flags.coordinator == "auto" and flags.process_id is None and flags.process_count is None:
+        initialize()
+    elif (flags.coordinator, flags.process_id, flags.process_count) != (None, None, None):
+        initialize(flags.coordinator, flags.process_id, flags.process_count)
+    if jax.process_index() > 0:
+        logger.setLevel(logging.ERROR)
+    return jax.process_index() == 0
+
+
+def _devices(text: str | None) -> str | int | None:
+    if text in (None, "all"):
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"--devices {text}: give all, or a number") from None
+
+
 def _training(flags: Any) -> Training:
-    return Training(epochs=flags.epochs, batch_size=flags.batch_size, learning_rate=flags.learning_rate,
+    return Training(devices=_devices(flags.devices), parallel=flags.parallel,
+                    epochs=flags.epochs, batch_size=flags.batch_size, learning_rate=flags.learning_rate,
                     seed=flags.seed, validation=flags.validation, patience=flags.patience)
 
 
