@@ -16,6 +16,7 @@ from aejax import data as sources
 from aejax import variants
 from aejax.compare import compare as run_comparison
 from aejax.compare import corruption_of, write_report
+from aejax.flags.common import DeviceFlags, HostFlags
 from aejax.flags.training import Train
 from aejax.grids import run_grid, table
 from aejax.recipes import NETWORKS, Recipe, build, nearest
@@ -79,9 +80,10 @@ def sweep(flags: Any, *, command: str) -> None:
     grid = _grid(flags.grid)
     if flags.patience is not None:
         raise InputError("--patience does not apply to sweep: every model trains for --epochs")
-    for flag, value in (("--devices", flags.devices), ("--coordinator", flags.coordinator)):
-        if value is not None:
-            raise InputError(f"{flag} does not apply to sweep, which trains all models on one device")
+    for field in dataclasses.fields(DeviceFlags) + dataclasses.fields(HostFlags):
+        if getattr(flags, field.name) != field.default:
+            raise InputError(f"--{field.name.replace('_', '-')} does not apply to sweep, which trains all models "
+                             "on one device")
     if flags.seeds < 1:
         raise InputError(f"--seeds must be at least 1, got {flags.seeds}")
     points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]

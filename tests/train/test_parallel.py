@@ -29,8 +29,8 @@ def found(start, finish, tmp_path_factory):
 
 @pytest.mark.parametrize("name", [*variants.NAMES, "sparse-kl"])
 def test_a_mesh_trains_the_parameters_of_one_device(found, name):
-    """100 SGD steps, same batches, same noise; a gradient 8 times too large would be seen. Also where a penalty is about
-    the whole batch (KL)."""
+    """100 SGD steps, same batches, same noise; a gradient 8 times too large would be seen. Also where a penalty is
+    about the whole batch (KL)."""
     case = found["equality"][name]
     assert case["moved"] > 0.05 and case["mesh"]["step"] == 100
     assert case["mesh"]["params"] < 1e-6 and case["mesh"]["history"] < 1e-5
