@@ -6,7 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from aejax.train.step import TrainState, batch_at, block_at, step_key
+from aejax.train.resident import batch_at
+from aejax.train.step import TrainState, block_at, step_key
 from aejax.types import ArrayLike, Autoencoder, Batch, Key, Params, Scalar
 
 Finite = Any   # a pair of trees of truth values: of the metrics, and of the gradient

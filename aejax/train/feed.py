@@ -9,6 +9,7 @@ import numpy as np
 
 from aejax.data.shards import Shards
 from aejax.data.streaming import blocks
+from aejax.train.resident import resident
 from aejax.train.step import count
 from aejax.types import Batch
 
@@ -58,7 +59,7 @@ def segments(x: Batch | Shards, order: Callable[[int], np.ndarray], *, batch_siz
     if put is not None:
         yield from _one_ahead(_gathered(x, order, batch_size, epochs, start, length, share, put))
         return
-    x = jax.device_put(x)
+    x = resident(x)
     first, step = start
     for epoch in range(first, epochs):
         visited = order(epoch)
