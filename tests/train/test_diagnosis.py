@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from aejax.train.diagnosis import NonFiniteLossError, culprit, finite_at
+from aejax.train.step import TrainState
 from aejax.types import Autoencoder
 
 AE = Autoencoder(init=None, encode=None, decode=None, range=None, loss=lambda p, key, x: (
@@ -23,5 +24,5 @@ def test_the_step_that_is_asked_for():
 
 
 def test_the_error_says_what_and_where():
-    error = NonFiniteLossError(5, "the penalty term", None, {"loss": []})
+    error = NonFiniteLossError(5, "the penalty term", TrainState({}, (), 0), {"loss": []})
     assert "step 5: the penalty term is NaN" in str(error) and error.step == 5 and error.history == {"loss": []}
