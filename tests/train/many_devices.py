@@ -26,10 +26,11 @@ from aejax.types import Autoencoder, Callback, InputError
 
 warnings.simplefilter("error")
 jax.config.update("jax_numpy_rank_promotion", "raise")
-KEY, SGD = jax.random.key(0), optax.sgd(0.05)
+KEY, SGD, FROZEN = jax.random.key(0), optax.sgd(0.05), optax.sgd(0.0)
 X = np.random.default_rng(0).integers(0, 256, (83, 12), np.uint8)   # 5 batches of 16, and 3 examples too many
 VALIDATION = np.random.default_rng(1).integers(0, 256, (21, 12), np.uint8)
 ROUTES = {"mesh": {"devices": "all"}, "pmap": {"devices": 8, "parallel": "pmap"}}
+VALIDATED = ("standard", "denoising", "sparse-kl")
 NOISY = ("denoising", "higher_order_contractive")
 
 
@@ -37,7 +38,9 @@ def dense(widths=(6,), **options):
     return networks.Dense(shape=(12,), code_dim=4, widths=widths, **options)
 
 
+@functools.cache
 def models():
+    """Built once, since a program is compiled for each."""
     made = {name: getattr(variants, name)(dense()) for name in variants.NAMES}
     return made | {"sparse-kl": variants.sparse(dense(code_activation="sigmoid"), sparsity="kl", weight=0.1)}
 
@@ -60,31 +63,38 @@ def over_shards(ae, epochs):
     """SGD by hand: each device's part of the batch, its key folded with its index, and the mean of the gradients."""
     init_key, noise_key, order_key = (jax.random.fold_in(KEY, i) for i in range(3))
     params = init_state(ae, SGD, init_key, X[:1]).params
-    gradient_of = jax.jit(jax.grad(lambda params, key, x: ae.loss(params, key, x)[0]))
+
+    @jax.jit
+    def gradient_of(params, key, device, x):
+        return jax.grad(lambda params: ae.loss(params, jax.random.fold_in(key, device), x)[0])(params)
+
+    @jax.jit
+    def descend(params, gradients):
+        mean = jax.tree.map(lambda *leaves: sum(leaves) / 8, *gradients)
+        return jax.tree.map(lambda p, g: p - 0.05 * g, params, mean)
     for epoch in range(epochs):
         order = epoch_order(order_key, epoch, len(X))
         for step in range(5):
             parts = X[order[step * 16:(step + 1) * 16]].reshape(8, 2, 12)
-            gradients = [gradient_of(params, jax.random.fold_in(step_key(noise_key, epoch, step), device), part)
-                         for device, part in enumerate(parts)]
-            mean = jax.tree.map(lambda *leaves: sum(leaves) / 8, *gradients)
-            params = jax.tree.map(lambda p, g: p - 0.05 * g, params, mean)
+            key = step_key(noise_key, epoch, step)
+            params = descend(params, [gradient_of(params, key, device, part) for device, part in enumerate(parts)])
     return params
 
 
 def equality():
-    """100 SGD steps of every variant, validation of a size that the devices do not divide."""
+    """100 SGD steps of every variant; for three, validation of a size that the devices do not divide."""
     found = {}
     for name, ae in models().items():
-        state, history = train(ae, epochs=20, validation=VALIDATION)
+        options = {"epochs": 20, "validation": VALIDATION if name in VALIDATED else None}
+        state, history = train(ae, **options)
         found[name] = {}
-        for kind, options in ROUTES.items():
-            other, others = train(ae, epochs=20, validation=VALIDATION, **options)
+        for kind, way in ROUTES.items():
+            other, others = train(ae, **options, **way)
             found[name][kind] = {"params": apart(state.params, other.params), "step": int(other.step),
                                  "shape": apart(jax.tree.map(np.shape, state), jax.tree.map(np.shape, other)),
                                  "history": apart(metrics(history), metrics(others))}
         if name in (*NOISY, "sparse-kl"):
-            found[name]["shards"] = apart(over_shards(ae, 20), other.params)
+            found[name]["shards"] = apart(over_shards(ae, 6), train(ae, epochs=6, **way)[0].params)
         found[name]["moved"] = apart(state.params, init_state(ae, SGD, jax.random.fold_in(KEY, 0), X[:1]).params)
     return found
 
@@ -110,7 +120,7 @@ def programs():
     networks_of = {0: (), 1: (6,), 3: (8, 7, 6)}
     made = {f"{name} {depth}": getattr(variants, name)(dense(widths)) for name in ("standard", "tied")
             for depth, widths in networks_of.items()}
-    made |= {f"{name} 1": ae for name, ae in models().items()}
+    made |= {f"{name} 1": ae for name, ae in models().items()}   # those of `equality`, compiled already
     made["contractive 0"] = variants.contractive(dense(()))
     found = {}
     for name, ae in made.items():
@@ -156,11 +166,12 @@ def checkpoints(folder):
     ways = {"one": {}, **ROUTES, "model": {"devices": 8, "model_devices": 2}}
     pairs = {"mesh mesh": "denoising", "mesh one": "denoising", "one mesh": "denoising", "pmap pmap": "denoising",
              "pmap one": "standard", "one pmap": "standard", "mesh pmap": "standard", "model one": "standard"}
+    options = {"optimizer": adam, "validation": VALIDATION, "patience": 9}
+    uninterrupted = functools.cache(lambda name, way: train(models()[name], **options, **ways[way]))
     for pair, name in pairs.items():
-        ae = getattr(variants, name)(dense())
+        ae = models()[name]
         first, then = pair.split()
-        options = {"optimizer": adam, "validation": VALIDATION, "patience": 9}
-        whole, history = train(ae, **options, **ways[first])
+        whole, history = uninterrupted(name, first)
         (state, others), steps = resumed(ae, folder / pair, ways[first], ways[then], **options)
         found[pair] = {"state": apart(whole, state), "history": apart(metrics(history), metrics(others)),
                        "steps": steps, "epochs": len(others["loss"])}
@@ -190,8 +201,8 @@ def sources(folder):
 
 def evaluations():
     """1029 examples: a full batch over the devices, and 5 more."""
-    validation, ae = np.random.default_rng(2).integers(0, 256, (1029, 12), np.uint8), variants.denoising(dense())
-    lasts = {kind: train(ae, epochs=1, optimizer=optax.sgd(0.0), validation=validation, **options)[1]["val_loss"][0]
+    validation, ae = np.random.default_rng(2).integers(0, 256, (1029, 12), np.uint8), models()["denoising"]
+    lasts = {kind: train(ae, epochs=1, optimizer=FROZEN, validation=validation, **options)[1]["val_loss"][0]
              for kind, options in {"one": {}, **ROUTES}.items()}
     on = OverMesh(tuple(jax.devices()))
     return lasts | {"spread": [str(part.sharding.spec) for part in on.validation(validation)]}
@@ -229,7 +240,7 @@ def the_unusual():
         state, history = fit(walking, np.full((16, 1), 9.0, np.float32), optimizer=slow, key=KEY, epochs=20,
                              batch_size=16, validation=np.full((3, 1), 3.0, np.float32), patience=2, **options)
         found[kind] |= {"val_loss": history["val_loss"], "best": float(state.params)}
-        seen, ae = Seen(), variants.standard(dense())
+        seen, ae = Seen(), models()["standard"]
         state, _ = train(ae, callbacks=[seen], **options)
         found[kind]["shapes"] = [shapes == [list(leaf.shape) for leaf in jax.tree.leaves(init_state(
             ae, SGD, KEY, X[:1]))] for shapes in seen.shapes]
@@ -240,7 +251,7 @@ def the_unusual():
     for _ in range(2):
         train(ae, epochs=4, devices="all")
     found["compiled"] = program._cache_size()
-    one, two = (train(variants.denoising(dense()), **options)[0] for options in ({}, {"devices": 1}))
+    one, two = (train(models()["denoising"], **options)[0] for options in ({}, {"devices": 1}))
     found["one device"] = apart(one, two)
     found["some"] = [len(leaf.devices()) for leaf in jax.tree.leaves(
         train(ae, devices=jax.devices()[2:6])[0])]
@@ -248,7 +259,7 @@ def the_unusual():
 
 
 def refusals():
-    ae, found = variants.standard(dense()), {}
+    ae, found = models()["standard"], {}
     for name, options in {
             "batch": {"devices": "all", "batch_size": 20}, "small": {"devices": "all", "batch_size": 5},
             "pmap batch": {"devices": 8, "parallel": "pmap", "batch_size": 20}, "many": {"devices": 9},
