@@ -17,6 +17,7 @@ from aejax.applications.reconstruction import pca, reconstruct
 from aejax.autoencoder import corrupt, to_range
 from aejax.data import Dataset, split_validation
 from aejax.jacobian import encoder_of, squared_norm
+from aejax.networks import full_precision
 from aejax.recipes import Recipe, build, build_corruption, build_network
 from aejax.runs import Run, clear, save
 from aejax.trackers import JsonLines
@@ -179,7 +180,7 @@ def test_arrays(data: Dataset, corruption: Mapping[str, Any], range: Range | Non
 
 def measure(recipe: Recipe, ae: Autoencoder, params: Params, clean: np.ndarray, noisy: np.ndarray) -> Row:
     """The numbers of one model on test data: errors, and the mean of ‖∂h/∂x‖_F over them (on the scale of `clean`)."""
-    network = build_network(recipe.network)
+    network = full_precision(build_network(recipe.network))
     inputs = clean.reshape(len(clean), -1) if getattr(network, "flat", False) else clean
     norm = jax.jit(lambda params, x: jnp.sqrt(squared_norm(encoder_of(network, params), x, chunk_size=50)))
     norms = [norm(params, inputs[i: i + 500]) for i in range(0, len(inputs), 500)]
