@@ -23,9 +23,10 @@ print(json.dumps({"code": code, "asked": events["compile_requests_use_cache"], "
 def train(folder, output):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
     environment |= {"XDG_CACHE_HOME": str(folder / "cache"), "MPLCONFIGDIR": str(folder / "matplotlib")}
-    done = subprocess.run(
-        [sys.executable, "-c", COUNTED, "train", "standard", "--data", "noise.npy", "--epochs", "1", "--batch-size", "8",
-         "--code-dim", "2", "--output", output], capture_output=True, text=True, cwd=folder, env=environment, timeout=300)
+    command = ["train", "standard", "--data", "noise.npy", "--epochs", "1", "--batch-size", "8", "--code-dim", "2",
+               "--output", output]
+    done = subprocess.run([sys.executable, "-c", COUNTED, *command], capture_output=True, text=True, cwd=folder,
+                          env=environment, timeout=300)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
