@@ -80,6 +80,7 @@ def test_collectives_are_read_off_a_program():
 def test_the_committed_plan_fits_the_networks():
     rows = json.loads((FOLDER / "results" / "scale.json").read_text())["rows"]
     found = {(row["name"], row["metric"]): row["value"] for row in rows}
-    for d in (30, 100, 500, 2000):   # five products of n x 784 x d; parameters, and the loss
-        assert found[f"784-{d}-784", "work an image"] == pytest.approx(10 * 784 * d, rel=0.06)
-        assert found[f"784-{d}-784", "all-reduced"] == 4 * (2 * 784 * d + 784 + d) + 4
+    for d in (30, 100, 500, 2000):
+        beside = found[f"784-{d}-784", "work an image"] - 10 * 784 * d   # five products of n x 784 x d; and what each
+        assert 0 < beside < 20 * (784 + d)                               # pixel and unit needs: under 20 operations
+        assert found[f"784-{d}-784", "all-reduced"] == 4 * (2 * 784 * d + 784 + d) + 4   # parameters, and the loss
