@@ -1,6 +1,7 @@
 """Train a recipe into a run folder, measure it on held-out data beside its baselines."""
 
 import dataclasses
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ from aejax.runs import Run, clear, save
 from aejax.trackers import JsonLines
 from aejax.train import NonFiniteLossError, TrainState, fit
 from aejax.train.checkpoints import Checkpoints
-from aejax.types import Autoencoder, Callback, InputError, Params, Range
+from aejax.types import Autoencoder, Callback, Corruption, InputError, Key, Params, Range
 
 Row = dict[str, Any]
 
@@ -173,9 +174,16 @@ def results(models: Mapping[str, Trained | Run], data: Dataset, corruption: Mapp
 def test_arrays(data: Dataset, corruption: Mapping[str, Any], range: Range | None, seed: int = 0,
                 ) -> tuple[np.ndarray, np.ndarray]:
     """Test data on the float scale `range`, and the same corrupted."""
-    clean = to_range(jnp.asarray(data.test), range)
-    noisy = corrupt(build_corruption(corruption), jax.random.fold_in(jax.random.key(seed), 10_000), clean, range)
-    return np.asarray(clean), np.asarray(noisy)
+    return _corrupted(data.test, build_corruption(corruption), range, jax.random.fold_in(jax.random.key(seed), 10_000))
+
+
+def _corrupted(x: np.ndarray, corruption: Corruption, range: Range | None, key: Key) -> tuple[np.ndarray, np.ndarray]:
+    """`x` on the float scale, and corrupted; one program, where one operation at a time would compile thirty."""
+    @jax.jit
+    def both(key: Key, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        clean = to_range(x, range)
+        return clean, corrupt(corruption, key, clean, range)
+    return jax.device_get(both(key, jnp.asarray(x)))
 
 
 def measure(recipe: Recipe, ae: Autoencoder, params: Params, clean: np.ndarray, noisy: np.ndarray) -> Row:
@@ -191,13 +199,20 @@ def measure(recipe: Recipe, ae: Autoencoder, params: Params, clean: np.ndarray, 
 
 def errors(reconstruction: np.ndarray, restored: np.ndarray, clean: np.ndarray, range: Range | None) -> Row:
     """Test errors of a reconstruction from clean and of a restoration from corrupted input."""
-    x, plain, denoised = (metrics.to_unit(a, range) for a in (clean, reconstruction, restored))
-    row = {"mse": float(metrics.mse(plain, x).mean()), "restored_mse": float(metrics.mse(denoised, x).mean())}
+    found = [[float(value) for value in _means(outputs, clean, range=range)] for outputs in (reconstruction, restored)]
+    (mse, psnr), (restored_mse, restored_psnr) = found
+    row = {"mse": mse, "restored_mse": restored_mse}
     if range is not None:
-        row |= {"signed_mse": 4 * row["mse"], "restored_signed_mse": 4 * row["restored_mse"],   # on [-1, 1]
-                "psnr": float(metrics.psnr(plain, x).mean()),
-                "restored_psnr": float(metrics.psnr(denoised, x).mean())}
+        row |= {"signed_mse": 4 * mse, "restored_signed_mse": 4 * restored_mse,   # on [-1, 1]
+                "psnr": psnr, "restored_psnr": restored_psnr}
     return row
+
+
+@functools.partial(jax.jit, static_argnames="range")
+def _means(outputs: jax.Array, clean: jax.Array, *, range: Range | None) -> tuple[jax.Array, jax.Array]:
+    """Mean MSE and mean PSNR on the [0, 1] scale."""
+    pair = metrics.to_unit(outputs, range), metrics.to_unit(clean, range)
+    return metrics.mse(*pair).mean(), metrics.psnr(*pair).mean()
 
 
 def baselines(data: Dataset, corruption: Mapping[str, Any], range: Range | None, clean: np.ndarray, noisy: np.ndarray,
@@ -207,9 +222,8 @@ def baselines(data: Dataset, corruption: Mapping[str, Any], range: Range | None,
     Returns:
       Table rows, and the arrays behind them by name: (reconstruction, restoration).
     """
-    train = np.asarray(to_range(jnp.asarray(data.train), range))
-    train_noisy = np.asarray(corrupt(build_corruption(corruption), jax.random.fold_in(jax.random.key(seed), 20_000),
-                                     jnp.asarray(train), range))
+    train, train_noisy = _corrupted(data.train, build_corruption(corruption), range,
+                                    jax.random.fold_in(jax.random.key(seed), 20_000))
     cut = (lambda a: a) if range is None else (lambda a: np.clip(a, *range))
     linear = linear_denoiser(train, train_noisy)
     outputs = {"corrupted input": (clean, cut(noisy)), "linear denoiser": (linear(clean), linear(noisy))}
