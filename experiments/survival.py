@@ -18,7 +18,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Executor, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +109,9 @@ def main(config: Config) -> Record:
         trainings = Trainings(config, Path(folder), pool)
         jobs = {name: [pool.submit(_timed, *job) for job in _jobs(trainings, name)] for name in wanted}
         for name, futures in jobs.items():
+            wait(futures, return_when=FIRST_EXCEPTION)
+            if any(future.done() and future.exception() for future in futures):
+                pool.shutdown(cancel_futures=True)
             seconds, results = zip(*(future.result() for future in futures), strict=True)
             counts, failures = (_survived if name in PATHS else _recovered)(results, config)
             values = {metric: ("", [float(count)]) for metric, count in counts.items()}
@@ -182,7 +185,8 @@ def killed(trainings: Trainings, path: str, number: int) -> Killed:
 
 def _until_a_moment(process: Child, rng: np.random.Generator, step: int, last: int) -> bool:
     """Waits until it is time to kill; False where the training ended before."""
-    kind, target = rng.choice(["start", "save", "any"], p=[0.1, 0.5, 0.4]), rng.uniform(step, 0.8 * last)
+    kind = rng.choice(["start", "save", "any"], p=[0.1, 0.5, 0.4])
+    target = rng.uniform(step, max(step, 0.8 * last))
     if kind == "start":
         return process.wait(lambda: False, rng.uniform(0, 4))
     if not process.wait(lambda: process.step() >= target):
