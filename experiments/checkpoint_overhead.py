@@ -131,7 +131,7 @@ def main(config: Config) -> Record:
             turns.training.result()
         newest = Path(folder) / str(checkpoints.steps()[-1])
         size = sum(path.stat().st_size for path in newest.rglob("*") if path.is_file())
-    # The call that warms up is epoch 0, so that round r is epoch r + 1, and the last epoch of a window is that of its save.
+    # The warming call is epoch 0, so that round r is epoch r + 1, and the last epoch of a window is that of its save.
     window = {side: each.reshape(windows, epochs).sum(1) for side, each in seconds.items()}
     overhead = 100 * (window["checkpoints"] / window["none"] - 1)
     values = spread("overhead", "%", overhead) | spread("blocking", "s", np.array(checkpoints.blocking)) | spread(

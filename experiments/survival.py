@@ -2,7 +2,7 @@
 
 A small denoising network is trained in a process of its own that saves every few steps, by `aejax train` (data in
 memory) and, in turn, from shards on disk. A killed run is killed one to three times, at moments drawn by a seed: about
-half of them while a save is under way, some before the first checkpoint, the rest anywhere. It counts as bit-equal if
+half of them while a save is under way, some while the process starts, the rest anywhere. It counts as bit-equal if
 its parameters' file, metrics, kept checkpoints, and in the last checkpoint the state, optimiser, best so far and
 history are those of the run that nothing stopped. Then every file of a newest checkpoint is truncated, altered in one
 bit and deleted, in turn: `aejax train --resume` must name the checkpoint, go on from the one before and end the same.
