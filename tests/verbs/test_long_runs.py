@@ -19,10 +19,10 @@ EPOCH = 600   # steps, so many that the first checkpoint lies in the middle of i
 
 
 @pytest.fixture(scope="session")
-def arguments(tmp_path_factory, noise):
-    """A training with checkpoints, without --output."""
-    path = tmp_path_factory.mktemp("long") / "noise.npz"
-    np.savez(path, train=np.tile(noise, (20, 1, 1)), test=noise)
+def arguments(tmp_path_factory):
+    """A training with checkpoints, without --output; of a table, whose report is quickly drawn."""
+    path = tmp_path_factory.mktemp("long") / "table.csv"   # 1000 rows: 600 to train, 200 to validate, 200 to test
+    np.savetxt(path, np.random.default_rng(0).normal(size=(1000, 3)), delimiter=",", header="a,b,c", comments="")
     return ["train", "denoising", "--data", path, "--batch-size", 1, "--validation", 0.25, "--code-dim", 2,
             "--epochs", 2, "--patience", 2, "--checkpoint-every", 110]
 
@@ -31,7 +31,7 @@ def arguments(tmp_path_factory, noise):
 def whole(arguments, aejax, tmp_path_factory):
     """What the training gives where nothing befalls it."""
     run = tmp_path_factory.mktemp("whole") / "run"
-    with contextlib.redirect_stdout(None), contextlib.redirect_stderr(open(os.devnull, "w")):
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
         assert aejax(*arguments, "--output", run) == 0
     return result(run)
 
