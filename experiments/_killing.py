@@ -86,7 +86,7 @@ class Child:
                 if seconds >= LIMIT:
                     raise RuntimeError(f"a child hangs: {self.said()[-TAIL:]}")
                 return True
-            time.sleep(0.001)
+            time.sleep(0.002)
         return False
 
     def kill(self) -> Death:

@@ -123,15 +123,16 @@ def survival(results: dict[str, Any]) -> str:
     found = {(row["name"], row["metric"]): int(row["value"]) for row in results["rows"]}
     lines = ["| what befell the run | tried | ended bit-equal |", "|---|---:|---:|"]
     for name, how in (("in memory", "`aejax train`"), ("from shards", "`fit`, data from shards")):
-        lines.append(f"| {how}: killed {found[name, 'kills']} times in all, {found[name, 'kills during a save']} of these "
-                     f"during a save, {found[name, 'kills resumed in the middle of an epoch']} resumed in the middle of "
-                     f"an epoch | {found[name, 'runs']} | {found[name, 'bit-equal']} |")
-    for name in ("truncated", "one bit flipped", "deleted"):
-        lines.append(f"| a file of the newest checkpoint {name} (each file in turn) | {found[name, 'files']} | "
+        kills, saving, inside = (found[name, f"kills{which}"] for which in (
+            "", " during a save", " resumed in the middle of an epoch"))
+        lines.append(f"| {how}: killed {kills} times in all, {saving} of these during a save, {inside} resumed in the "
+                     f"middle of an epoch | {found[name, 'runs']} | {found[name, 'bit-equal']} |")
+    for name, how in (("truncated", "truncated"), ("one bit flipped", "altered in one bit"), ("deleted", "deleted")):
+        lines.append(f"| a file of the newest checkpoint {how} (each file in turn) | {found[name, 'files']} | "
                      f"{found[name, 'recovered']} |")
-    lines.append(f"\nBy `{results['command']}` on {results['device']}: SIGKILL at moments drawn by a seed, resumed with "
-                 "the same command until the end. Bit-equal: parameters, metrics, and in the last checkpoint state, "
-                 "optimiser, best so far and history are those of a run that nothing stopped.")
+    lines.append(f"\nBy `{results['command']}` on {results['device']}: SIGKILL at moments drawn by a seed, resumed "
+                 "with the same command until the end. Bit-equal: parameters, metrics, and in the last checkpoint "
+                 "state, optimiser, best so far and history are those of a run that nothing stopped.")
     return "\n".join(lines) + "\n"
 
 
