@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from aejax import threefry
 from aejax.bottlenecks import point
 from aejax.corruptions import identity
 from aejax.jacobian import BatchCoupledEncoderError
@@ -90,7 +91,7 @@ def autoencoder(
         return output.reshape(output.shape[0], *shape)
 
     def loss(params: Params, key: Key, x: Batch) -> tuple[Float[Array, ""], Metrics]:
-        corruption_key, sample_key, penalty_key = jax.random.split(key, 3)
+        corruption_key, sample_key, penalty_key = threefry.split(key, 3)
         x = _enter(network, reconstruction.range, x)
         corrupted = corrupt(corruption, corruption_key, x, reconstruction.range)
         h = apply(params, corrupted, "encode")

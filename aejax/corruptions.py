@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from aejax import threefry
 from aejax.types import Corruption, InputError, Key, Scalar
 
 Images = Float[Array, "batch height width channels"]
@@ -65,7 +66,7 @@ def gaussian_noise(std: Scalar = 0.25, *, clip: bool = False) -> Corruption:
         raise InputError(f"gaussian_noise: std must not be negative, got {std}")
 
     def corrupt(key: Key, x: Float[Array, "batch *datum"]) -> Float[Array, "batch *datum"]:
-        noisy = x + std * jax.random.normal(key, x.shape)
+        noisy = x + std * threefry.normal(key, x.shape[0], math.prod(x.shape[1:])).reshape(x.shape)
         return jnp.clip(noisy, 0.0, 1.0) if clip else noisy
     return _elementwise(corrupt)
 
@@ -134,16 +135,14 @@ def downsample(factor: int = 2) -> Corruption:
 def _bytes_below(key: Key, x: Array, probability: Scalar) -> tuple[Array, Array]:
     """A random byte for each value of x, and a bound for each example: P(byte < bound) = probability, exactly.
 
-    Four decisions from each 32 random bits cost a quarter of `jax.random.uniform`, which would nearly double an epoch
-    of a small network. 256·probability is rounded up or down at random, example by example, so that the mean is exact;
+    Four decisions from each 32 random bits, since random bits are most of a small network's noisy step. 256·probability is rounded up or down at random, example by example, so that the mean is exact;
     two values of an example are then correlated, by less than 4e-6 / (probability (1 − probability)), and not at all
     for multiples of 1/256.
     """
-    bits_key, bound_key = jax.random.split(key)
     size = math.prod(x.shape[1:])
-    words = jax.random.bits(bits_key, (x.shape[0], -(-size // 4)), jnp.uint32)
+    words = threefry.words(key, x.shape[0], -(-size // 4))
     byte = jax.lax.bitcast_convert_type(words, jnp.uint8).reshape(x.shape[0], -1)[:, :size].reshape(x.shape)
-    draw = jax.random.uniform(bound_key, (x.shape[0],) + (1,) * (x.ndim - 1))
+    draw = threefry.uniform(threefry.fold_in(key, 1), x.shape[0], 1).reshape(-1, *(1,) * (x.ndim - 1))
     return byte.astype(jnp.int32), jnp.floor(256 * jnp.asarray(probability, jnp.float32) + draw).astype(jnp.int32)
 
 

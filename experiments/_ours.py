@@ -10,6 +10,7 @@ import optax
 
 from aejax.train import fit
 from aejax.train.memory import program_bytes
+from aejax.train.resident import resident
 from aejax.train.step import init_state, run_segment, zero_sums
 from aejax.train.sweep import sweep
 from aejax.types import Autoencoder, Callback
@@ -60,11 +61,11 @@ class _Clock(Callback):
 
 def program(ae: Autoencoder, train: np.ndarray, budget: Budget) -> dict[str, tuple[str, list[float]]]:
     """Compile seconds of the training epoch's program, and the bytes it holds beside the data."""
-    optimizer, key, x = optax.adam(LEARNING_RATE), jax.random.key(0), jax.device_put(train)
-    state = init_state(ae, optimizer, key, x[:1])
+    optimizer, key, x = optax.adam(LEARNING_RATE), jax.random.key(0), resident(train)
+    state = init_state(ae, optimizer, key, train[:1])
     begin = time.perf_counter()
-    sums, order = zero_sums(ae, state, x, budget.batch_size), np.arange(len(x), dtype=np.int32)
+    sums, order = zero_sums(ae, state, train, budget.batch_size), np.arange(len(train), dtype=np.int32)
     compiled = run_segment.lower(state, sums, x, order, key, 0, 0, 1, ae=ae, optimizer=optimizer,
                                  batch_size=budget.batch_size).compile()
     return {"compilation": ("s", [time.perf_counter() - begin]),
-            "memory beside the data": ("MB", [(program_bytes(compiled) - x.nbytes) / 1e6])}
+            "memory beside the data": ("MB", [(program_bytes(compiled) - train.nbytes) / 1e6])}

@@ -8,13 +8,13 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "aejax"
 LAYERS = [
-    {"errors", "flags"}, {"types"}, {"files"},
+    {"errors", "flags"}, {"types"}, {"files", "threefry"},
     {"corruptions", "losses", "networks", "bottlenecks", "jacobian", "metrics", "data"},
     {"autoencoder"}, {"variants", "train"}, {"recipes", "applications"}, {"runs", "figures", "trackers"},
     {"report", "estimators", "export"}, {"workflows"}, {"compare", "grids", "explorer"}, {"verbs"}, {"cli"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-INSIDE_TRAIN = {"step": 0, "memory": 0, "feed": 1, "leaves": 0, "storage": 0, "evaluation": 1, "parallel": 1,
+INSIDE_TRAIN = {"step": 0, "memory": 0, "feed": 1, "leaves": 0, "storage": 0, "resident": -1, "evaluation": 1, "parallel": 1,
                 "checkpoints": 1, "interruption": 1, "fit": 2, "points": 2, "sweep_result": 2, "sweep": 3}
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from aejax.data.shards import Shards
 from aejax.data.streaming import blocks
+from aejax.train.resident import resident
 from aejax.train.step import count
 from aejax.types import Batch
 
@@ -45,7 +46,7 @@ def segments(x: Batch | Shards, order: Callable[[int], np.ndarray], *, batch_siz
             for block in stream:
                 yield Segment(block.examples, None, block.first_step + len(block.examples))
         return
-    x = jax.device_put(x)
+    x = resident(x)
     steps = count(x) // batch_size
     first, step = start
     for epoch in range(first, epochs):

@@ -19,9 +19,9 @@ from aejax.train.checkpoints import Checkpoints
 from aejax.train.evaluation import evaluate
 from aejax.train.feed import first_example, segments
 from aejax.train.interruption import catch_signals
+from aejax.train.resident import batch_at
 from aejax.train.step import (
     TrainState,
-    batch_at,
     block_at,
     count,
     epoch_order,

@@ -13,7 +13,8 @@ from jaxtyping import Array
 from aejax.autoencoder import check_data
 from aejax.train.evaluation import evaluate
 from aejax.train.memory import program_bytes
-from aejax.train.step import TrainState, batch_at, count, epoch_order, init_state, step_key, train_step
+from aejax.train.resident import batch_at, resident, take
+from aejax.train.step import TrainState, count, epoch_order, init_state, step_key, train_step
 from aejax.types import ArrayLike, Autoencoder, Batch, InputError, Key, Metrics, Params, Scalar
 
 MakeAutoencoder = Callable[..., Autoencoder]
@@ -101,8 +102,9 @@ def predict_bytes(make: MakeAutoencoder, x: Batch, *, points: Mapping[str, np.nd
     """Bytes that `train_points` holds at once beside the data, from the compiled program, which is kept and not run."""
     block = equal_blocks(np.asarray(seeds))
     points, seeds = {name: jnp.asarray(values) for name, values in points.items()}, jnp.asarray(seeds)
-    example = jax.tree.map(lambda leaf: leaf[:1], x)
-    states = jax.eval_shape(functools.partial(init_points, make=make, optimizer=optimizer), points, seeds, example)
+    x = resident(x)
+    states = jax.eval_shape(functools.partial(init_points, make=make, optimizer=optimizer), points, seeds,
+                            take(x, np.arange(1)))
     program = run_epoch.lower(states, points, seeds, x, validation, np.arange(count(x), dtype=np.int32), 0, make=make,
                               optimizer=optimizer, batch_size=batch_size, block=block).compile()
     return program_bytes(program) - sum(leaf.nbytes for leaf in jax.tree.leaves((x, validation)))
@@ -154,9 +156,9 @@ def train_points(make: MakeAutoencoder, x: Batch, *, points: Mapping[str, np.nda
     ae, _ = resolve(make, optimizer, {name: values[0] for name, values in points.items()})
     for data in (x, validation):
         check_data(data, ae.range)
-    x, validation = jax.device_put(x), jax.device_put(validation)
+    x, validation = resident(x), jax.device_put(validation)
     if params is None:
-        states = init_points(points, seeds, jax.tree.map(lambda leaf: leaf[:1], x), make=make, optimizer=optimizer)
+        states = init_points(points, seeds, take(x, np.arange(1)), make=make, optimizer=optimizer)
     else:
         def start(p: Params, point: Points) -> optax.OptState:
             return resolve(make, optimizer, point)[1].init(p)

@@ -10,6 +10,8 @@ import numpy as np
 import optax
 from jaxtyping import Array
 
+from aejax import threefry
+from aejax.train.resident import batch_at
 from aejax.types import ArrayLike, Autoencoder, Batch, Key, Metrics, Params, Scalar
 
 
@@ -46,12 +48,6 @@ def count(x: Batch) -> int:
     return jax.tree.leaves(x)[0].shape[0]
 
 
-def batch_at(x: Batch, order: ArrayLike, step: Scalar, batch_size: int) -> Batch:
-    """Batch number `step` of an epoch that visits the examples in `order`."""
-    rows = jax.lax.dynamic_slice_in_dim(jnp.asarray(order), step * batch_size, batch_size)
-    return jax.tree.map(lambda leaf: leaf.at[rows].get(mode="promise_in_bounds"), x)
-
-
 def block_at(x: Batch, index: Scalar) -> Batch:
     """Batch number `index` of a block of batches."""
     return jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, index, keepdims=False), x)
@@ -68,7 +64,7 @@ def epoch_order(shuffle_key: Key, epoch: int, examples: int) -> np.ndarray:
 
 def step_key(noise_key: Key, epoch: Scalar, step: Scalar) -> Key:
     """The key of step `step` of epoch `epoch`."""
-    return jax.random.fold_in(jax.random.fold_in(noise_key, epoch), step)
+    return threefry.fold_in(threefry.fold_in(noise_key, epoch), step)
 
 
 def zero_sums(ae: Autoencoder, state: TrainState, x: Batch, batch_size: int) -> Metrics:

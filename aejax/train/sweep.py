@@ -16,6 +16,7 @@ import numpy as np
 from aejax.autoencoder import check_data
 from aejax.train.memory import available_bytes, fewest_parts
 from aejax.train.points import MakeAutoencoder, Optimizer, check_sizes, predict_bytes, resolve, train_points
+from aejax.train.resident import resident, take
 from aejax.train.step import TrainState, count, init_state, train_step
 from aejax.train.sweep_result import SweepResult, gather
 from aejax.types import Batch, Callback, InputError, Key
@@ -66,7 +67,7 @@ def sweep(
     points = _points(make_autoencoder, grid, seeds, optimizer)
     if shuffle_key is None:
         shuffle_key = jax.random.fold_in(jax.random.key(seeds[0]), 2)
-    x, validation = jax.device_put(x), jax.device_put(validation)
+    x, validation = resident(x), jax.device_put(validation)
     limit = available_bytes() // 2 if memory_limit is None else memory_limit
     data = {"x": x, "batch_size": batch_size, "validation": validation}
     groups = _groups(make_autoencoder, optimizer, points, seeds, data)
@@ -147,7 +148,7 @@ def _groups(make: MakeAutoencoder, optimizer: Optimizer, points: Sequence[Mappin
         own = optimizer(fixed.pop("learning_rate")) if "learning_rate" in fixed else optimizer
         ae, _ = resolve(make, optimizer, points[group[0]])
         check_data(data["validation"], ae.range)
-        ae.init(jax.random.key(0), _at(data["x"], slice(1)))   # on concrete input it checks more than when traced
+        ae.init(jax.random.key(0), take(data["x"], np.arange(1)))   # on concrete input it checks more than when traced
         places = np.add.outer(np.arange(len(seeds)), np.array(group) * len(seeds)).ravel()   # a seed's points together:
         arrays = {n: np.tile([points[i][n] for i in group], len(seeds)) for n in points[0] if n in traced}   # one noise
         jobs.append(_Job(functools.partial(make, **fixed), own, places, arrays, np.repeat(seeds, len(group))))
@@ -166,7 +167,7 @@ def _traceable(make: MakeAutoencoder, optimizer: Optimizer, points: Sequence[Map
         if all(isinstance(value, (int, float, np.number)) and not isinstance(value, bool) for value in values):
             with contextlib.suppress(TypeError):   # as every error of JAX about a value that is not there yet
                 jax.eval_shape(functools.partial(step, name=name), jax.numpy.asarray(values)[0], jax.random.key(0),
-                               _at(x, slice(batch_size)))
+                               take(x, np.arange(batch_size)))
                 found.add(name)
     return found
 

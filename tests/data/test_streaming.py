@@ -8,7 +8,8 @@ import pytest
 
 from aejax import data
 from aejax.data import streaming
-from aejax.train.step import batch_at, epoch_order
+from aejax.train.resident import batch_at
+from aejax.train.step import epoch_order
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.integers(0, 256, (23, 2, 3), np.uint8)[..., None]

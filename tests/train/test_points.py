@@ -65,10 +65,10 @@ def test_points_of_one_seed_share_their_noise(dense, images):
         states = init_points({"rate": rates}, seeds, images[:1], make=make, optimizer=OPTIMIZER)
         traced = run_epoch.trace(states, {"rate": rates}, seeds, images, None, np.arange(64), 0, make=make,
                                  optimizer=OPTIMIZER, batch_size=32, block=equal_blocks(np.asarray(seeds)))
-        shapes = re.findall(r"u32\[([\d,]*)\] = random_bits\[", str(traced.jaxpr))
+        shapes = re.findall(r"u32\[([\d,]*)\] = xor ", str(traced.jaxpr))
         return max(math.prod(map(int, shape.split(","))) for shape in shapes if shape)
     alone, shared = random_bits(seeds[mixed]), random_bits(seeds)
-    assert alone == 2 * shared == 4 * 32 * 8   # a byte for each of 30 values, in words
+    assert alone == 2 * shared == 4 * 32 * 4   # a byte for each of 30 values, two words a hash
 
 
 def test_a_diverging_point_leaves_the_others_alone(make, images):

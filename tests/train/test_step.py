@@ -5,7 +5,7 @@ import numpy as np
 import optax
 
 from aejax import variants
-from aejax.train.step import batch_at, epoch_order, init_state, step_key, train_step
+from aejax.train.step import epoch_order, init_state, step_key, train_step
 
 
 def test_order_is_a_permutation_and_changes_with_the_epoch():
@@ -14,13 +14,6 @@ def test_order_is_a_permutation_and_changes_with_the_epoch():
     assert all(sorted(order) == list(range(100)) for order in orders)
     np.testing.assert_array_equal(orders[0], orders[2])
     assert (orders[0] != orders[1]).mean() > 0.9
-
-
-def test_batches_of_a_pytree():
-    x = {"a": jnp.arange(10), "b": jnp.arange(20).reshape(10, 2)}
-    batch = batch_at(x, jnp.arange(10)[::-1], 1, 3)
-    np.testing.assert_array_equal(batch["a"], [6, 5, 4])
-    chex.assert_shape(batch["b"], (3, 2))
 
 
 def test_keys_differ_between_steps_and_epochs():
