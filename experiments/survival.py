@@ -1,13 +1,13 @@
 """Does training survive anything? Runs killed with SIGKILL at random moments and resumed, against uninterrupted ones.
 
 A small denoising network is trained in a process of its own that saves every few steps, by `aejax train` (data in
-memory) and, in turn, from shards on disk. A killed run is killed one to three times, at moments drawn by a seed: about
-half of them while a save is under way, some while the process starts, the rest anywhere. It counts as bit-equal if
+memory) and, in turn, from shards on disk. A killed run is killed one to three times, at moments drawn by a seed: half
+of them aimed at a save, a tenth at the start of the process, the rest anywhere. It counts as bit-equal if
 its parameters' file, metrics, kept checkpoints, and in the last checkpoint the state, optimiser, best so far and
 history are those of the run that nothing stopped. Then every file of a newest checkpoint is truncated, altered in one
 bit and deleted, in turn: `aejax train --resume` must name the checkpoint, go on from the one before and end the same.
 
-Command: python -m experiments.survival   (about 6 minutes on 2 cores; --kills 200 kills 200 runs: about 40 minutes)
+Command: python -m experiments.survival   (12 minutes on 2 busy cores; --kills 200 kills 200 runs, an hour or more)
 Result: experiments/results/survival.json
 """
 
