@@ -20,7 +20,7 @@ from aejax.data import Dataset, split_validation
 from aejax.jacobian import encoder_of, squared_norm
 from aejax.networks import full_precision
 from aejax.recipes import Recipe, build, build_corruption, build_network
-from aejax.runs import Run, clear, save
+from aejax.runs import Run, clear, held, save
 from aejax.trackers import JsonLines
 from aejax.train import NonFiniteLossError, TrainState, fit
 from aejax.train.checkpoints import Checkpoints
@@ -114,7 +114,8 @@ def train_run(recipe: Recipe, data: Dataset, training: Training, path: Path, *, 
     Recipe, settings and data are checked before an older run's files are removed. After a non-finite loss the last
     good parameters are saved, with the reason in config.json's "status", and the error goes on. `source` holds the
     arguments of `data.load`, so that the run can be evaluated on the same data again. With `checkpoint_every` or
-    `resume`, checkpoints lie in `path`/checkpoints, and `resume` goes on from them.
+    `resume`, checkpoints lie in `path`/checkpoints, and `resume` goes on from them. One process writes to `path` at a
+    time: a second one is refused, and touches nothing.
     """
     check_training(training)
     build(recipe).init(jax.random.key(0), data.train[:1])
@@ -124,20 +125,21 @@ def train_run(recipe: Recipe, data: Dataset, training: Training, path: Path, *, 
         checkpoint = Checkpoints(path / "checkpoints", every=1000 if checkpoint_every is None else checkpoint_every,
                                  configuration={"recipe": dataclasses.asdict(recipe), **dataclasses.asdict(training),
                                                 "data": data.digest}, resume=resume)
-    if not resume:
-        clear(path)
     scale = data.standardiser
     config = {"command": command, "training": dataclasses.asdict(training), "seed": training.seed,
               "data": {"name": data.name, "source": data.source, "sha256": data.digest, "shape": data.shape,
                        "range": data.range, "notes": data.notes, "load": source,
                        "standardiser": scale and {"mean": scale.mean, "std": scale.std}}}
-    try:
-        trained = train(recipe, data, training, (*callbacks, JsonLines(path / "metrics.jsonl")), checkpoint)
-    except NonFiniteLossError as error:
-        save(path, recipe, error.state.params, {"status": str(error), **config})
-        raise
-    save(path, recipe, trained.state.params,
-         {"status": "done", "seconds": round(trained.seconds, 2), "steps": int(trained.state.step), **config})
+    with held(path):
+        if not resume:
+            clear(path)
+        try:
+            trained = train(recipe, data, training, (*callbacks, JsonLines(path / "metrics.jsonl")), checkpoint)
+        except NonFiniteLossError as error:
+            save(path, recipe, error.state.params, {"status": str(error), **config})
+            raise
+        save(path, recipe, trained.state.params,
+             {"status": "done", "seconds": round(trained.seconds, 2), "steps": int(trained.state.step), **config})
     return trained
 
 

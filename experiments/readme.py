@@ -168,7 +168,46 @@ def scale_balance(results: dict[str, Any]) -> str:
                       "the rest; in brackets without latency, by bandwidth alone. 0: never."]) + "\n"
 
 
+def survival(results: dict[str, Any]) -> str:
+    """The table of `survival`: what was tried, and how often it ended as the uninterrupted run."""
+    found = {(row["name"], row["metric"]): int(row["value"]) for row in results["rows"]}
+    lines = ["| what befell the run | tried | ended bit-equal |", "|---|---:|---:|"]
+    for name, how in (("in memory", "`aejax train`"), ("from shards", "`fit`, data from shards")):
+        kills, saving, inside = (found[name, f"kills{which}"] for which in (
+            "", " during a save", " resumed in the middle of an epoch"))
+        lines.append(f"| {how}: killed {kills} times in all, {saving} of these during a save, {inside} resumed in the "
+                     f"middle of an epoch | {found[name, 'runs']} | {found[name, 'bit-equal']} |")
+    for name, how in (("truncated", "truncated"), ("one bit flipped", "altered in one bit"), ("deleted", "deleted")):
+        lines.append(f"| a file of the newest checkpoint {how} (each file in turn) | {found[name, 'files']} | "
+                     f"{found[name, 'recovered']} |")
+    lines.append(f"\nBy `{results['command']}` on {results['device']}: SIGKILL at moments drawn by a seed, resumed "
+                 "with the same command until the end. Bit-equal: parameters, metrics, and in the last checkpoint "
+                 "state, optimiser, best so far and history are those of a run that nothing stopped.")
+    return "\n".join(lines) + "\n"
+
+
+def overhead(results: dict[str, Any]) -> str:
+    """The table of `checkpoint_overhead`: what checkpoints add to the seconds of training, and what one takes."""
+    rows = {row["metric"]: row for row in results["rows"]}
+    found = {metric: row["value"] for metric, row in rows.items()}
+
+    def measured(metric: str, scale: float = 1.0) -> str:
+        parts = (f"{found[metric + part] * scale:.2g}" for part in ("", " lower quartile", " upper quartile"))
+        return "{} ({} to {})".format(*parts)
+    lines = ["| checkpoints | measured |", "|---|---|",
+             f"| added to the training's seconds, % by window | {measured('overhead')} |",
+             f"| … % of the whole | {found['overhead of the whole']:.2g} |",
+             f"| training waits for a save, ms | {measured('blocking', 1e3)} |",
+             f"| it is written in the background in, s | {measured('write in the background')} |",
+             f"| size, MB | {found['checkpoint']:.1f} |"]
+    lines.append(f"\nBy `{results['command']}` on {results['device']}: MNIST, {rows['overhead']['name']}, denoising; "
+                 f"{found['checkpoints']:.0f} checkpoints in {found['training']:.0f} s of training, one every "
+                 f"{found['interval']:.0f} s, against as many epochs without, in turn; medians (quartiles).")
+    return "\n".join(lines) + "\n"
+
+
 TABLES = {"contraction": contraction, "compare_autoencoders": comparison, "contraction_cost": cost, "speed": speed,
+          "survival": survival, "checkpoint_overhead": overhead,
           "scale.work": scale_work, "scale.images": scale_images, "scale.balance": scale_balance}
 
 

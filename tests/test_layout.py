@@ -14,8 +14,9 @@ LAYERS = [
     {"report", "estimators", "export", "doctor"}, {"workflows"}, {"compare", "grids", "explorer"}, {"verbs"}, {"cli"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-INSIDE_TRAIN = {"step": 0, "memory": 0, "feed": 1, "leaves": 0, "storage": 0, "resident": -1, "evaluation": 1, "parallel": 1,
-                "checkpoints": 1, "interruption": 1, "fit": 2, "points": 2, "sweep_result": 2, "sweep": 3}
+INSIDE_TRAIN = {"memory": 0, "leaves": 0, "storage": 0, "resident": -1, "step": 0, "evaluation": 1, "feed": 1,
+                "parallel": 1, "checkpoints": 1, "interruption": 1, "fit": 2, "points": 2, "sweep_result": 2,
+                "sweep": 3}
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
 

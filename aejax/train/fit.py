@@ -41,7 +41,7 @@ class NonFiniteLossError(FloatingPointError):
 
     Attributes:
       step: the step that failed, counted from 0 over the whole run.
-      culprit: what was not finite: a term of the loss, or the gradient of a named parameter.
+      culprit: what was not finite: a term of the loss, the gradient of a named parameter, or the validation loss.
       state: the last good state.
       history: of the epochs before.
     """
@@ -108,7 +108,8 @@ def fit(
 
     Raises:
       InputError: unusable arguments or data.
-      NonFiniteLossError: NaN or infinite loss or gradient; it holds the last good state.
+      NonFiniteLossError: NaN or infinite loss, gradient or validation loss; it holds the last good state: with
+        `patience` and after a non-finite validation loss, the best one.
       TrainingInterruptedError: a signal came, and `checkpoint` is saved.
 
     >>> from aejax import networks, variants
@@ -164,6 +165,10 @@ def fit(
                     batch = (block_at(segment.x, failed - start) if segment.order is None else
                              batch_at(segment.x, segment.order, failed, batch_size))
                     raise _diagnose(ae, progress, batch, step_key(noise_key, progress.epoch, failed), failed, steps)
+                if not np.isfinite(scores.get("loss", 0.0)):
+                    raise NonFiniteLossError(
+                        progress.epoch * steps + steps, f"the validation loss after epoch {progress.epoch + 1}",
+                        progress.best if np.isfinite(progress.best_loss) else progress.state, progress.history)
                 progress.step = segment.stop
                 if segment.stop < steps:
                     _save(checkpoint, progress, steps, segment.stop - start, time.perf_counter() - begin, interruption)
