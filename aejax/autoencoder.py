@@ -16,6 +16,7 @@ from aejax.bottlenecks import point
 from aejax.corruptions import identity
 from aejax.jacobian import BatchCoupledEncoderError
 from aejax.losses import squared_error
+from aejax.networks import full_precision
 from aejax.types import (
     ArrayLike,
     Autoencoder,
@@ -64,6 +65,7 @@ def autoencoder(
         raise InputError(f"weight must not be negative, got {weight}")
     reconstruction = squared_error() if reconstruction is None else reconstruction
     corruption = _for_network(corruption, network)
+    exact = full_precision(network)
 
     def apply(params: Params, x: ArrayLike, method: str) -> Array:
         return network.apply({"params": params}, x, method=method)
@@ -79,7 +81,7 @@ def autoencoder(
                 "the examples of a batch; use GroupNorm or LayerNorm")
         traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((x, variables)))
         if hasattr(penalty, "check") and not traced:
-            penalty.check(network, variables["params"], x)
+            penalty.check(exact, variables["params"], x)
         return variables["params"]
 
     def encode(params: Params, x: Batch) -> Float[Array, "batch code"]:
@@ -97,7 +99,7 @@ def autoencoder(
         h = apply(params, corrupted, "encode")
         code, cost = bottleneck.sample(sample_key, h)
         error = jnp.mean(reconstruction.per_example(apply(params, code, "decode"), x) + cost)
-        omega = jnp.zeros(()) if penalty is None else penalty(network, params, penalty_key, corrupted, code)
+        omega = jnp.zeros(()) if penalty is None else penalty(exact, params, penalty_key, corrupted, code)
         omega, extra = omega if isinstance(omega, tuple) else (omega, {})
         omega = jnp.mean(omega)
         total = error + weight * omega

@@ -12,7 +12,7 @@ from typing import Annotated, Union
 import tyro
 from tyro.conf import subcommand
 
-from aejax.errors import InputError, TrainingInterruptedError
+from aejax.errors import CheckFailedError, InputError, TrainingInterruptedError
 from aejax.flags import VERBS
 
 _Verb = Union[tuple(Annotated[flags, subcommand(verb)] for verb, flags in VERBS.items())]   # noqa: UP007 (built)
@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
         return _fail(str(error), 2)
     except TrainingInterruptedError as stop:
         print(f"{stop}; resume with: {shlex.join(['aejax', *(word for word in argv if word != '--resume')])} --resume")
-    except FloatingPointError as error:
+    except (CheckFailedError, FloatingPointError) as error:
         return _fail(str(error), 1)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)

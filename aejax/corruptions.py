@@ -135,9 +135,10 @@ def downsample(factor: int = 2) -> Corruption:
 def _bytes_below(key: Key, x: Array, probability: Scalar) -> tuple[Array, Array]:
     """A random byte for each value of x, and a bound for each example: P(byte < bound) = probability, exactly.
 
-    Four decisions from each 32 random bits, since random bits are most of a small network's noisy step. 256·probability is rounded up or down at random, example by example, so that the mean is exact;
-    two values of an example are then correlated, by less than 4e-6 / (probability (1 − probability)), and not at all
-    for multiples of 1/256.
+    Four decisions from each 32 random bits, since random bits are much of a small network's noisy step.
+    256·probability is rounded up or down at random, example by example, so that the mean is exact; two values of an
+    example are then correlated, by less than 4e-6 / (probability (1 − probability)), and not at all for multiples of
+    1/256.
     """
     size = math.prod(x.shape[1:])
     words = threefry.words(key, x.shape[0], -(-size // 4))

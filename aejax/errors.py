@@ -8,6 +8,10 @@ class InputError(ValueError):
     """
 
 
+class CheckFailedError(Exception):
+    """What was asked to be checked is not as it should be; the command line prints it and exits with 1."""
+
+
 class TrainingInterruptedError(Exception):
     """A signal stopped a run that writes checkpoints; all its progress is saved.
 

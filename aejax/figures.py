@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from aejax.files import atomic
@@ -20,7 +17,13 @@ from aejax.files import atomic
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")  # Okabe, Ito
 
 
-def _save(figure: Figure, path: str | Path, *, colours: int | None = None) -> None:
+def _figure(width: float, height: float) -> Any:
+    """An empty figure, in inches. Importing matplotlib takes as long as a short training: not before it is needed."""
+    from matplotlib.figure import Figure
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _save(figure: Any, path: str | Path, *, colours: int | None = None) -> None:
     """`colours` reduces the palette, which shrinks figures of noise-like kernels to a third."""
     with atomic(path) as temporary:
         figure.savefig(temporary, dpi=120, format="png")
@@ -28,12 +31,12 @@ def _save(figure: Figure, path: str | Path, *, colours: int | None = None) -> No
             Image.open(temporary).convert("RGB").quantize(colours).save(temporary, format="png", optimize=True)
 
 
-def _show(axes, image: np.ndarray) -> None:
+def _show(axes: Any, image: np.ndarray, extent: tuple[float, ...] | None = None) -> None:
     image = np.clip(image, 0, 1)
     if image.shape[-1] == 1:
-        axes.imshow(image[..., 0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        axes.imshow(image[..., 0], cmap="gray", vmin=0, vmax=1, interpolation="nearest", extent=extent)
     else:
-        axes.imshow(image[..., :3], interpolation="nearest")
+        axes.imshow(image[..., :3], interpolation="nearest", extent=extent)
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
@@ -43,14 +46,17 @@ def _show(axes, image: np.ndarray) -> None:
 def image_rows(path: str | Path, rows: Sequence[tuple[str, np.ndarray]], *, title: str = "") -> None:
     """One row of images per entry, label at the left; images (K, H, W, C) on the [0, 1] scale, cut to it."""
     count = max(len(images) for _, images in rows)
-    figure = Figure(figsize=(0.62 * count + 2.3, 0.66 * len(rows) + (0.4 if title else 0.1)), layout="constrained")
-    grid = figure.subplots(len(rows), count, squeeze=False)
-    for line, (label, images) in zip(grid, rows, strict=True):
-        for axes in line[len(images):]:
-            axes.axis("off")
-        for axes, image in zip(line, images, strict=False):
-            _show(axes, image)
-        line[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=9)
+    figure = _figure(0.62 * count + 2.3, 0.66 * len(rows) + (0.4 if title else 0.1))
+    axes = figure.subplots()   # one for all: it costs as much as fifty images
+    height, width = (max(images.shape[axis] for _, images in rows) for axis in (1, 2))
+    side = 1.08 * max(height, width)   # of a cell
+    for line, (_, images) in enumerate(rows):
+        for column, image in enumerate(images):
+            left, low = column * side - image.shape[1] / 2, line * side + image.shape[0] / 2
+            _show(axes, image, extent=(left, left + image.shape[1], low, low - image.shape[0]))
+    axes.set(xlim=(-width / 2, (count - 1) * side + width / 2), ylim=((len(rows) - 1) * side + height / 2, -height / 2))
+    axes.set_yticks(np.arange(len(rows)) * side, [label for label, _ in rows], fontsize=9)
+    axes.tick_params(length=0)
     if title:
         figure.suptitle(title, fontsize=10)
     _save(figure, path)
@@ -60,7 +66,7 @@ def samples(path: str | Path, images: np.ndarray, *, labels: Sequence[str] | Non
     """A grid of images (K, H, W, C) on the [0, 1] scale, with a label above each where given."""
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
-    figure = Figure(figsize=(0.75 * columns, (0.95 if labels else 0.75) * rows), layout="constrained")
+    figure = _figure(0.75 * columns, (0.95 if labels else 0.75) * rows)
     for index, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
         if index >= len(images):
             axes.axis("off")
@@ -73,7 +79,7 @@ def samples(path: str | Path, images: np.ndarray, *, labels: Sequence[str] | Non
 
 def curves(path: str | Path, histories: Mapping[str, Mapping[str, Sequence[float]]], *, unit: str) -> None:
     """Loss against epochs, one colour a run: training solid, validation dashed; logarithmic where all are positive."""
-    figure = Figure(figsize=(7.2, 3.8), layout="constrained")
+    figure = _figure(7.2, 3.8)
     axes = figure.subplots()
     for colour, (name, history) in zip(COLOURS * 3, histories.items(), strict=False):
         epochs = np.arange(1, len(history["loss"]) + 1)
@@ -83,7 +89,7 @@ def curves(path: str | Path, histories: Mapping[str, Mapping[str, Sequence[float
             axes.plot(epochs, history["val_loss"], color=colour, linestyle="--", marker=marker)
     if all(min(values) > 0 for history in histories.values() for key, values in history.items() if "loss" in key):
         axes.set_yscale("log")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("epoch (solid: training, dashed: validation)")
     axes.set_ylabel(f"loss ({unit})")
     axes.grid(alpha=0.3, which="both")
@@ -94,7 +100,7 @@ def curves(path: str | Path, histories: Mapping[str, Mapping[str, Sequence[float
 def lines(path: str | Path, named: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, x: str, y: str,
           scale: str = "linear") -> None:
     """One line with markers per entry, {name: (x values, y values)}; `scale` is matplotlib's, of both axes."""
-    figure = Figure(figsize=(7.2, 3.8), layout="constrained")
+    figure = _figure(7.2, 3.8)
     axes = figure.subplots()
     for index, (name, (across, up)) in enumerate(named.items()):
         axes.plot(across, up, "os^Dvp"[index % 6] + "-", color=COLOURS[index % len(COLOURS)], markersize=4, label=name)
@@ -110,7 +116,7 @@ def spreads(path: str | Path, named: Mapping[str, tuple[Sequence[Any], Sequence[
 
     The x axis is logarithmic where positive values span more than a factor of 30; names are spaced evenly.
     """
-    figure = Figure(figsize=(7.2, 3.8), layout="constrained")
+    figure = _figure(7.2, 3.8)
     axes = figure.subplots()
     for index, (name, (across, up, spread)) in enumerate(named.items()):
         axes.errorbar(across, up, yerr=spread, fmt="os^Dvp"[index % 6] + "-", color=COLOURS[index % len(COLOURS)],
@@ -133,11 +139,11 @@ def directions(path: str | Path, images: np.ndarray, vectors: np.ndarray, *, tit
     across = vectors.shape[1]
     flat = vectors.mean(axis=-1).reshape(-1, *vectors.shape[2:4])
     limit = max(float(np.quantile(np.abs(flat), 0.995)), 1e-12)
-    figure = Figure(figsize=(0.62 * (across + 1) + 1.4, 0.66 * len(images) + 0.5), layout="constrained")
+    figure = _figure(0.62 * (across + 1) + 1.4, 0.66 * len(images) + 0.5)
     left, right = figure.subplots(1, 2, width_ratios=[1, across])
     left.imshow(_tile(images.mean(axis=-1), 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     left.set_title("input", fontsize=9)
-    picture = right.imshow(_tile(flat, across), cmap=colormaps["RdBu_r"], vmin=-limit, vmax=limit,
+    picture = right.imshow(_tile(flat, across), cmap="RdBu_r", vmin=-limit, vmax=limit,
                            interpolation="nearest")
     right.set_title(title, fontsize=9)
     for axes in (left, right):
@@ -155,12 +161,12 @@ def kernels(path: str | Path, named: Mapping[str, np.ndarray], *, columns: int =
     limit = max(float(np.quantile(np.abs(np.concatenate([k.ravel() for k in shown.values()])), 0.99)), 1e-12)
     across = min(3, len(shown))
     down = math.ceil(len(shown) / across)
-    figure = Figure(figsize=(3.4 * across + 0.8, (0.42 * rows + 0.3) * down), layout="constrained")
+    figure = _figure(3.4 * across + 0.8, (0.42 * rows + 0.3) * down)
     all_axes = figure.subplots(down, across, squeeze=False)
     for axes in all_axes.flat[len(shown):]:
         axes.axis("off")
     for axes, (name, images) in zip(all_axes.flat, shown.items(), strict=False):
-        picture = axes.imshow(_tile(images, columns), cmap=colormaps["RdBu_r"], vmin=-limit, vmax=limit,
+        picture = axes.imshow(_tile(images, columns), cmap="RdBu_r", vmin=-limit, vmax=limit,
                               interpolation="nearest")
         axes.set_title(name, fontsize=9)
         axes.axis("off")

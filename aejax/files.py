@@ -1,6 +1,7 @@
 """Files written whole or not at all, folders that one process writes to, and pictures in and out."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import logging
@@ -27,7 +28,7 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
     """Yields a temporary path beside `path` and moves it there when the block ends without an error.
 
     Raises:
-      InputError: `path` cannot be written: a folder, below a file, or without permission.
+      InputError: `path` cannot be written: a folder, below a file, without permission, or the disk is full.
 
     >>> with tempfile.TemporaryDirectory() as folder, atomic(Path(folder) / "results.json") as temporary:
     ...     temporary.write_text("{}")
@@ -40,7 +41,8 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
         os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
+        with _full_disk(path):
+            yield temporary
         with writing(path):
             os.chmod(temporary, 0o666 & ~_umask())   # mkstemp's 0600 would hide a result from the user's colleagues
             os.replace(temporary, path)
@@ -59,6 +61,21 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextlib.contextmanager
+def _full_disk(path: Path) -> Iterator[None]:
+    """As `writing`, of those errors alone that can only come from what is being written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        with writing(path):
+            raise
 
 
 def _umask() -> int:
@@ -93,7 +110,8 @@ def locked(folder: str | os.PathLike) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):   # read-only by now: left to who comes next, as after a power cut
+            lock.unlink(missing_ok=True)
 
 
 def _create(lock: Path, text: str) -> None:

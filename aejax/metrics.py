@@ -6,15 +6,17 @@ from jaxtyping import Array, Float
 from aejax.types import ArrayLike, Range
 
 
-def to_unit(x: ArrayLike, range: Range | None) -> Array:
+def to_unit(x: ArrayLike, range: Range | None) -> ArrayLike:
     """From `range` (or uint8) to the [0, 1] scale on which metrics and figures work; range None passes.
+
+    Arrays of NumPy stay such: nothing is compiled for them.
 
     >>> print(to_unit(jnp.array([-1.0, 1.0]), (-1.0, 1.0)))
     [0. 1.]
     """
     if x.dtype == jnp.uint8:
-        return jnp.asarray(x, jnp.float32) / 255
-    return jnp.asarray(x) if range is None else (jnp.asarray(x) - range[0]) / (range[1] - range[0])
+        return x.astype(jnp.float32) / 255
+    return x if range is None else (x - range[0]) / (range[1] - range[0])
 
 
 def mse(x: Float[ArrayLike, "batch *datum"], y: Float[ArrayLike, "batch *datum"]) -> Float[Array, " batch"]:

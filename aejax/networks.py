@@ -44,10 +44,25 @@ def activation_function(activation: Activation) -> Callable:
     return _lookup(activation, ACTIVATIONS, "activation")
 
 
-def _chain(x: Array, layers: Sequence[tuple[Array, Array]], activations: Sequence[Callable]) -> Array:
+PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}   # of the factors of products
+
+
+def _chain(x: Array, layers: Sequence[tuple[Array, Array]], activations: Sequence[Callable],
+           precision: str = "float32") -> Array:
+    factors = PRECISIONS[precision]
     for (kernel, bias), activation in zip(layers, activations, strict=True):
-        x = activation(x @ kernel + bias[None])
+        product = jnp.matmul(x.astype(factors), kernel.astype(factors), preferred_element_type=jnp.float32)
+        x = activation(product + bias[None])
     return x
+
+
+def full_precision(network: nn.Module) -> nn.Module:
+    """The same network with float32 products: what Jacobians are computed with.
+
+    >>> full_precision(Dense(shape=(4,), code_dim=2, precision="bfloat16")).precision
+    'float32'
+    """
+    return network.clone(precision="float32") if getattr(network, "precision", "float32") != "float32" else network
 
 
 def _check_sizes(shape: Sequence[int], code_dim: int) -> None:
@@ -71,6 +86,8 @@ class Dense(nn.Module):
       code_activation: f of the code.
       tied: whether the decoder uses the encoder's transposed matrices.
       kernel_init: initialiser of the matrices: a name of `KERNEL_INITS` or a function; biases start at 0.
+      precision: "bfloat16" rounds the two factors of every product to it and adds up in float32; parameters, biases,
+        activations and Jacobians stay float32. "float32" rounds nothing.
 
     >>> network = Dense(shape=(28, 28, 1), code_dim=30)
     >>> sum(p.size for p in jax.tree.leaves(network.init(jax.random.key(0), jnp.zeros((1, 784)))))
@@ -84,9 +101,11 @@ class Dense(nn.Module):
     code_activation: Activation = "tanh"
     tied: bool = False
     kernel_init: str | Callable = "lecun_normal"
+    precision: str = "float32"
 
     def __post_init__(self):
         _check_sizes(self.shape, self.code_dim)
+        _lookup(self.precision, PRECISIONS, "precision")
         if any(width < 1 for width in self.widths):
             raise InputError(f"widths must be at least 1, got {tuple(self.widths)}")
         super().__post_init__()
@@ -125,7 +144,7 @@ class Dense(nn.Module):
 
     def encode(self, x: Float[Array, "batch n"]) -> Float[Array, "batch code"]:
         """f(W x + b), layer by layer."""
-        return _chain(x, self.encoder, self.encoder_activations)
+        return _chain(x, self.encoder, self.encoder_activations, self.precision)
 
     def split_encoder(self, params: Params) -> SplitEncoder:
         """The encoder as its first affine map and the rest; see `aejax.jacobian`."""
@@ -136,7 +155,8 @@ class Dense(nn.Module):
 
     def decode(self, code: Float[Array, "batch code"]) -> Float[Array, "batch n"]:
         """The mirrored layers; the last one without activation."""
-        return _chain(code, self.decoder, (*self.hidden_activations[::-1], activation_function("identity")))
+        return _chain(code, self.decoder, (*self.hidden_activations[::-1], activation_function("identity")),
+                      self.precision)
 
     def __call__(self, x: Float[Array, "batch n"]) -> Float[Array, "batch n"]:
         return self.decode(self.encode(x))
@@ -170,6 +190,7 @@ class Convolutional(nn.Module):
       channels: of each stage, from the image inwards.
       activation: of the stages.
       code_activation: of the code.
+      precision: of the factors of products and convolutions, as for `Dense`; norms are computed in float32.
 
     >>> network = Convolutional(shape=(21, 18, 3), code_dim=5)
     >>> network.init_with_output(jax.random.key(0), jnp.zeros((2, 21, 18, 3)))[0].shape
@@ -181,8 +202,10 @@ class Convolutional(nn.Module):
     channels: tuple[int, ...] = (16, 32)
     activation: Activation = "relu"
     code_activation: Activation = "identity"
+    precision: str = "float32"
 
     def __post_init__(self):
+        _lookup(self.precision, PRECISIONS, "precision")
         if len(self.shape) != 3:
             raise InputError(f"a convolutional network needs images of shape (H, W, C), got {tuple(self.shape)}")
         _check_sizes(self.shape, self.code_dim)
@@ -200,14 +223,15 @@ class Convolutional(nn.Module):
     def setup(self):
         step = 2 ** len(self.channels)
         self.inner = (self.padded[0] // step, self.padded[1] // step, self.channels[-1])
-        self.down = [nn.Conv(c, (3, 3), strides=2, padding=((0, 1), (0, 1))) for c in self.channels]
-        self.down_norms = [nn.GroupNorm(math.gcd(8, c)) for c in self.channels]
-        self.to_code = nn.Dense(self.code_dim)
-        self.from_code = nn.Dense(math.prod(self.inner))
+        factors = {"dtype": PRECISIONS[self.precision]}
+        self.down = [nn.Conv(c, (3, 3), strides=2, padding=((0, 1), (0, 1)), **factors) for c in self.channels]
+        self.down_norms = [nn.GroupNorm(math.gcd(8, c), dtype=jnp.float32) for c in self.channels]
+        self.to_code = nn.Dense(self.code_dim, **factors)
+        self.from_code = nn.Dense(math.prod(self.inner), **factors)
         outputs = (*self.channels[-2::-1], self.shape[2])
         subpixel = repeat_phases(nn.initializers.lecun_normal())
-        self.up = [nn.Conv(4 * c, (3, 3), kernel_init=subpixel) for c in outputs]
-        self.up_norms = [nn.GroupNorm(math.gcd(8, c)) for c in outputs[:-1]]
+        self.up = [nn.Conv(4 * c, (3, 3), kernel_init=subpixel, **factors) for c in outputs]
+        self.up_norms = [nn.GroupNorm(math.gcd(8, c), dtype=jnp.float32) for c in outputs[:-1]]
 
     def encode(self, x: Float[Array, "batch h w c"]) -> Float[Array, "batch code"]:
         """Convolutions of stride 2, then a dense layer."""
@@ -216,15 +240,16 @@ class Convolutional(nn.Module):
         x = jnp.pad(x, ((0, 0), (0, height - self.shape[0]), (0, width - self.shape[1]), (0, 0)), mode="edge")
         for convolution, norm in zip(self.down, self.down_norms, strict=True):
             x = activation(norm(convolution(x)))
-        return activation_function(self.code_activation)(self.to_code(x.reshape(x.shape[0], -1)))
+        code = self.to_code(x.reshape(x.shape[0], -1)).astype(jnp.float32)
+        return activation_function(self.code_activation)(code)
 
     def decode(self, code: Float[Array, "batch code"]) -> Float[Array, "batch h w c"]:
         """A dense layer, then convolutions at low resolution whose channels become pixels; cropped to `shape`."""
         activation = activation_function(self.activation)
-        x = activation(self.from_code(code)).reshape(code.shape[0], *self.inner)
+        x = activation(self.from_code(code).astype(jnp.float32)).reshape(code.shape[0], *self.inner)
         for convolution, norm in zip(self.up[:-1], self.up_norms, strict=True):
             x = activation(norm(depth_to_space(convolution(x))))
-        return depth_to_space(self.up[-1](x))[:, : self.shape[0], : self.shape[1]]
+        return depth_to_space(self.up[-1](x).astype(jnp.float32))[:, : self.shape[0], : self.shape[1]]
 
     def __call__(self, x: Float[Array, "batch h w c"]) -> Float[Array, "batch h w c"]:
         return self.decode(self.encode(x))

@@ -1,12 +1,13 @@
 """One run is one folder that a stranger can read: config.json, metrics.jsonl, params.safetensors, figures, report."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
+from safetensors.numpy import save as serialise
 
 import aejax
-from aejax.files import atomic
+from aejax.files import atomic, locked
 from aejax.recipes import Recipe, build
 from aejax.types import Autoencoder, InputError, Params
 
@@ -56,9 +58,22 @@ def check_folder(path: str | Path, *, overwrite: bool = False) -> Path:
     return path
 
 
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Makes a run's folder, and keeps other processes from writing a run into it; of many hosts the first one does.
+
+    Raises:
+      InputError: another process writes there, or the folder cannot be written; nothing in it was touched.
+    """
+    with _output(path):
+        path.mkdir(parents=True, exist_ok=True)
+    with locked(path) if jax.process_index() == 0 else contextlib.nullcontext():
+        yield
+
+
 def clear(path: Path) -> Path:
     """Makes the folder and removes an older run's files from it; files that are not a run's stay."""
-    try:
+    with _output(path):
         path.mkdir(parents=True, exist_ok=True)
         for part in PARTS:
             target = path / part
@@ -66,9 +81,15 @@ def clear(path: Path) -> Path:
                 shutil.rmtree(target)
             else:
                 target.unlink(missing_ok=True)
+    return path
+
+
+@contextlib.contextmanager
+def _output(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise InputError(f"--output {path}: {error.strerror or error}: choose a folder that can be written") from error
-    return path
 
 
 def environment() -> dict[str, Any]:
@@ -105,11 +126,12 @@ def _plain(value: Any) -> Any:
 def save(path: Path, recipe: Recipe, params: Params, config: Mapping[str, Any]) -> None:
     """Writes params.safetensors, then config.json with the recipe, the environment and the digest of the parameters."""
     flat = {name: np.ascontiguousarray(leaf) for name, leaf in traverse_util.flatten_dict(params, sep="/").items()}
+    content = serialise(flat)   # safetensors' own writing hides the system's error, such as a full disk
     with atomic(path / "params.safetensors") as temporary:
-        save_file(flat, temporary)
-        digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
+        temporary.write_bytes(content)
     write_json(path / "config.json",
-               {"recipe": dataclasses.asdict(recipe), **config, **environment(), "params_sha256": digest})
+               {"recipe": dataclasses.asdict(recipe), **config, **environment(),
+                "params_sha256": hashlib.sha256(content).hexdigest()})
 
 
 def load(path: str | Path) -> Run:

@@ -96,4 +96,5 @@ def split(key: Key, number: int = 2) -> tuple[Key, ...]:
 
 
 def _ours(key: Key) -> bool:
-    return jax.config.jax_threefry_partitionable and jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and str(jax.random.key_impl(key)) == "threefry2x32"
+    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    return jax.config.jax_threefry_partitionable and typed and str(jax.random.key_impl(key)) == "threefry2x32"

@@ -7,6 +7,7 @@ from io import TextIOBase
 from pathlib import Path
 from typing import Any
 
+from aejax.files import writing
 from aejax.types import Callback
 
 
@@ -17,13 +18,14 @@ class JsonLines(Callback):
         self.path = Path(path)
 
     def on_train_begin(self, info: Mapping[str, Any]) -> None:
-        self.path.write_text("")
+        with writing(self.path):
+            self.path.write_text("")
         history = info.get("history", {})
         for epoch, values in enumerate(zip(*history.values(), strict=True)):   # a resumed run's file is the whole run's
             self.on_epoch_end(epoch, dict(zip(history, values, strict=True)), None)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float], state: Any) -> None:
-        with self.path.open("a") as file:
+        with writing(self.path), self.path.open("a") as file:
             file.write(json.dumps({"epoch": epoch, **logs}) + "\n")
 
 

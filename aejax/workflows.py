@@ -1,6 +1,8 @@
 """Train a recipe into a run folder, measure it on held-out data beside its baselines."""
 
+import contextlib
 import dataclasses
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,14 +19,15 @@ from aejax.applications.reconstruction import pca, reconstruct
 from aejax.autoencoder import corrupt, to_range
 from aejax.data import Dataset, split_validation
 from aejax.jacobian import encoder_of, squared_norm
+from aejax.networks import full_precision
 from aejax.recipes import Recipe, build, build_corruption, build_network
-from aejax.runs import Run, clear, save
+from aejax.runs import Run, clear, held, save
 from aejax.trackers import JsonLines
 from aejax.train import NonFiniteLossError, TrainState, fit
 from aejax.train.checkpoints import Checkpoints
 from aejax.train.hosts import by_first
 from aejax.train.parallel import local, route
-from aejax.types import Autoencoder, Callback, InputError, Params, Range
+from aejax.types import Autoencoder, Callback, Corruption, InputError, Key, Params, Range
 
 Row = dict[str, Any]
 
@@ -119,9 +122,9 @@ def train_run(recipe: Recipe, data: Dataset, training: Training, path: Path, *, 
 
     Recipe, settings and data are checked before an older run's files are removed. After a non-finite loss the last
     good parameters are saved, with the reason in config.json's "status", and the error goes on. `source` holds the
-    arguments of `data.load`, so that the run can be evaluated on the same data again. Of several processes the first
-    alone writes. With `checkpoint_every` or
-    `resume`, checkpoints lie in `path`/checkpoints, and `resume` goes on from them.
+    arguments of `data.load`, so that the run can be evaluated on the same data again. With `checkpoint_every` or
+    `resume`, checkpoints lie in `path`/checkpoints, and `resume` goes on from them. One process writes to `path` at a
+    time, the first of those that train together: another one is refused, and touches nothing.
     """
     check_training(training)
     build(recipe).init(jax.random.key(0), data.train[:1])
@@ -131,24 +134,28 @@ def train_run(recipe: Recipe, data: Dataset, training: Training, path: Path, *, 
         checkpoint = Checkpoints(path / "checkpoints", every=1000 if checkpoint_every is None else checkpoint_every,
                                  configuration={"recipe": dataclasses.asdict(recipe), **dataclasses.asdict(training),
                                                 "data": data.digest}, resume=resume)
-    if not resume:
-        by_first(lambda: clear(path))
     first = jax.process_index() == 0
     scale = data.standardiser
     config = {"command": command, "training": dataclasses.asdict(training), "seed": training.seed,
               "data": {"name": data.name, "source": data.source, "sha256": data.digest, "shape": data.shape,
                        "range": data.range, "notes": data.notes, "load": source,
                        "standardiser": scale and {"mean": scale.mean, "std": scale.std}}}
-    try:
-        watching = (*callbacks, JsonLines(path / "metrics.jsonl")) if first else ()
-        trained = train(recipe, data, training, watching, checkpoint)
-    except NonFiniteLossError as error:
+    with contextlib.ExitStack() as stack:
+        def hold() -> None:
+            stack.enter_context(held(path))
+            if not resume:
+                clear(path)
+        by_first(hold)
+        try:
+            watching = (*callbacks, JsonLines(path / "metrics.jsonl")) if first else ()
+            trained = train(recipe, data, training, watching, checkpoint)
+        except NonFiniteLossError as error:
+            if first:
+                save(path, recipe, error.state.params, {"status": str(error), **config})
+            raise
         if first:
-            save(path, recipe, error.state.params, {"status": str(error), **config})
-        raise
-    if first:
-        save(path, recipe, trained.state.params,
-             {"status": "done", "seconds": round(trained.seconds, 2), "steps": int(trained.state.step), **config})
+            save(path, recipe, trained.state.params,
+                 {"status": "done", "seconds": round(trained.seconds, 2), "steps": int(trained.state.step), **config})
     return trained
 
 
@@ -185,14 +192,21 @@ def results(models: Mapping[str, Trained | Run], data: Dataset, corruption: Mapp
 def test_arrays(data: Dataset, corruption: Mapping[str, Any], range: Range | None, seed: int = 0,
                 ) -> tuple[np.ndarray, np.ndarray]:
     """Test data on the float scale `range`, and the same corrupted."""
-    clean = to_range(jnp.asarray(data.test), range)
-    noisy = corrupt(build_corruption(corruption), jax.random.fold_in(jax.random.key(seed), 10_000), clean, range)
-    return np.asarray(clean), np.asarray(noisy)
+    return _corrupted(data.test, build_corruption(corruption), range, jax.random.fold_in(jax.random.key(seed), 10_000))
+
+
+def _corrupted(x: np.ndarray, corruption: Corruption, range: Range | None, key: Key) -> tuple[np.ndarray, np.ndarray]:
+    """`x` on the float scale, and corrupted; one program, where one operation at a time would compile thirty."""
+    @jax.jit
+    def both(key: Key, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        clean = to_range(x, range)
+        return clean, corrupt(corruption, key, clean, range)
+    return jax.device_get(both(key, jnp.asarray(x)))
 
 
 def measure(recipe: Recipe, ae: Autoencoder, params: Params, clean: np.ndarray, noisy: np.ndarray) -> Row:
     """The numbers of one model on test data: errors, and the mean of ‖∂h/∂x‖_F over them (on the scale of `clean`)."""
-    network = build_network(recipe.network)
+    network = full_precision(build_network(recipe.network))
     inputs = clean.reshape(len(clean), -1) if getattr(network, "flat", False) else clean
     norm = jax.jit(lambda params, x: jnp.sqrt(squared_norm(encoder_of(network, params), x, chunk_size=50)))
     norms = [norm(params, inputs[i: i + 500]) for i in range(0, len(inputs), 500)]
@@ -203,13 +217,20 @@ def measure(recipe: Recipe, ae: Autoencoder, params: Params, clean: np.ndarray, 
 
 def errors(reconstruction: np.ndarray, restored: np.ndarray, clean: np.ndarray, range: Range | None) -> Row:
     """Test errors of a reconstruction from clean and of a restoration from corrupted input."""
-    x, plain, denoised = (metrics.to_unit(a, range) for a in (clean, reconstruction, restored))
-    row = {"mse": float(metrics.mse(plain, x).mean()), "restored_mse": float(metrics.mse(denoised, x).mean())}
+    found = [[float(value) for value in _means(outputs, clean, range=range)] for outputs in (reconstruction, restored)]
+    (mse, psnr), (restored_mse, restored_psnr) = found
+    row = {"mse": mse, "restored_mse": restored_mse}
     if range is not None:
-        row |= {"signed_mse": 4 * row["mse"], "restored_signed_mse": 4 * row["restored_mse"],   # on [-1, 1]
-                "psnr": float(metrics.psnr(plain, x).mean()),
-                "restored_psnr": float(metrics.psnr(denoised, x).mean())}
+        row |= {"signed_mse": 4 * mse, "restored_signed_mse": 4 * restored_mse,   # on [-1, 1]
+                "psnr": psnr, "restored_psnr": restored_psnr}
     return row
+
+
+@functools.partial(jax.jit, static_argnames="range")
+def _means(outputs: jax.Array, clean: jax.Array, *, range: Range | None) -> tuple[jax.Array, jax.Array]:
+    """Mean MSE and mean PSNR on the [0, 1] scale."""
+    pair = metrics.to_unit(outputs, range), metrics.to_unit(clean, range)
+    return metrics.mse(*pair).mean(), metrics.psnr(*pair).mean()
 
 
 def baselines(data: Dataset, corruption: Mapping[str, Any], range: Range | None, clean: np.ndarray, noisy: np.ndarray,
@@ -219,9 +240,8 @@ def baselines(data: Dataset, corruption: Mapping[str, Any], range: Range | None,
     Returns:
       Table rows, and the arrays behind them by name: (reconstruction, restoration).
     """
-    train = np.asarray(to_range(jnp.asarray(data.train), range))
-    train_noisy = np.asarray(corrupt(build_corruption(corruption), jax.random.fold_in(jax.random.key(seed), 20_000),
-                                     jnp.asarray(train), range))
+    train, train_noisy = _corrupted(data.train, build_corruption(corruption), range,
+                                    jax.random.fold_in(jax.random.key(seed), 20_000))
     cut = (lambda a: a) if range is None else (lambda a: np.clip(a, *range))
     linear = linear_denoiser(train, train_noisy)
     outputs = {"corrupted input": (clean, cut(noisy)), "linear denoiser": (linear(clean), linear(noisy))}

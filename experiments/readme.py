@@ -1,4 +1,4 @@
-"""Writes the tables of the README from the committed results, between markers: `make readme`."""
+"""Writes the tables of README and docs from the committed results, between markers: `make readme`."""
 
 import json
 import re
@@ -10,7 +10,8 @@ import numpy as np
 from experiments._record import RESULTS
 
 README = Path(__file__).parent.parent / "README.md"
-MARKER = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+PAGES = (README, *sorted((README.parent / "docs").glob("*.md")))
+MARKER = re.compile(r"(<!-- table: ([\w.]+) -->\n).*?(<!-- end -->)", re.DOTALL)   # of results, or results.part
 
 
 def comparison(results: dict[str, Any]) -> str:
@@ -118,8 +119,96 @@ def contraction(results: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-TABLES = {"contraction": contraction, "compare_autoencoders": comparison,
-          "contraction_cost": cost, "speed": speed}
+def _scale(results: dict[str, Any]) -> tuple[dict[tuple[str, str], float], list[str], list[str], str]:
+    """Values by (network, metric), networks, kinds of hardware, and how they came about."""
+    found = {(row["name"], row["metric"]): row["value"] for row in results["rows"]}
+    names = list(dict.fromkeys(name for name, _ in found))
+    kinds = list(dict.fromkeys(metric.rpartition(": ")[0] for name, metric in found if ": " in metric))
+    return found, names, kinds, f"\nCalculated by `{results['command']}`; nothing here is measured"
+
+
+def scale_work(results: dict[str, Any]) -> str:
+    """What a step computes, moves and shares, from the compiled program."""
+    found, names, _, source = _scale(results)
+    columns = {"parameters": "parameters, bytes", "collectives": "collectives a step",
+               "all-reduced": "bytes all-reduced", "work an image": "FLOP an image",
+               "traffic an image": "memory traffic an image, bytes",
+               "traffic of the step": "… and a step, whatever the batch"}
+    lines = ["| network | " + " | ".join(columns.values()) + " |", "|---" + "|---:" * len(columns) + "|"]
+    lines += [f"| {name} | " + " | ".join(f"{found[name, column]:,.0f}" for column in columns) + " |" for name in names]
+    return "\n".join([*lines, f"{source}: read off the step that XLA compiles for 8 (virtual) devices."]) + "\n"
+
+
+def scale_images(results: dict[str, Any]) -> str:
+    """Images a second of so many devices, in millions."""
+    found, names, kinds, source = _scale(results)
+    counts = [metric.rpartition(": ")[2] for name, metric in found if metric.startswith(f"{kinds[0]}: ")
+              and name == names[0] and "balance" not in metric]
+    lines = ["| network | devices | " + " | ".join(kinds) + " |", "|---|---:" + "|---:" * len(kinds) + "|"]
+    lines += [f"| {name if count == counts[0] else ''} | {int(count):,} | " + " | ".join(
+        _millions(found[name, f"{kind}: {count}"]) for kind in kinds) + " |" for name in names for count in counts]
+    return "\n".join([*lines, f"{source}: millions of images a second, 256 a device and step, at best."]) + "\n"
+
+
+def _millions(number: float) -> str:
+    return f"{number / 1e6:,.0f}" if number >= 1e8 else f"{number / 1e6:.3g}"
+
+
+def scale_balance(results: dict[str, Any]) -> str:
+    """Examples a device below which communication takes longer than computation."""
+    found, names, kinds, source = _scale(results)
+    counts = list(dict.fromkeys(metric.split()[-1] for _, metric in found if re.search(r"balance \d+$", metric)))
+    lines = ["| network | devices | " + " | ".join(kinds) + " |", "|---|---:" + "|---:" * len(kinds) + "|"]
+    for name in names:
+        for count in counts:
+            cells = [f"{found[name, f'{kind}: balance {count}']:,.0f} "
+                     f"({found[name, f'{kind}: balance {count}, without latency']:,.0f})" for kind in kinds]
+            lines.append(f"| {name if count == counts[0] else ''} | {int(count):,} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, f"{source}: examples a device and step below which the all-reduce takes longer than all "
+                      "the rest; in brackets without latency, by bandwidth alone. 0: never."]) + "\n"
+
+
+def survival(results: dict[str, Any]) -> str:
+    """The table of `survival`: what was tried, and how often it ended as the uninterrupted run."""
+    found = {(row["name"], row["metric"]): int(row["value"]) for row in results["rows"]}
+    lines = ["| what befell the run | tried | ended bit-equal |", "|---|---:|---:|"]
+    for name, how in (("in memory", "`aejax train`"), ("from shards", "`fit`, data from shards")):
+        kills, saving, inside = (found[name, f"kills{which}"] for which in (
+            "", " during a save", " resumed in the middle of an epoch"))
+        lines.append(f"| {how}: killed {kills} times in all, {saving} of these during a save, {inside} resumed in the "
+                     f"middle of an epoch | {found[name, 'runs']} | {found[name, 'bit-equal']} |")
+    for name, how in (("truncated", "truncated"), ("one bit flipped", "altered in one bit"), ("deleted", "deleted")):
+        lines.append(f"| a file of the newest checkpoint {how} (each file in turn) | {found[name, 'files']} | "
+                     f"{found[name, 'recovered']} |")
+    lines.append(f"\nBy `{results['command']}` on {results['device']}: SIGKILL at moments drawn by a seed, resumed "
+                 "with the same command until the end. Bit-equal: parameters, metrics, and in the last checkpoint "
+                 "state, optimiser, best so far and history are those of a run that nothing stopped.")
+    return "\n".join(lines) + "\n"
+
+
+def overhead(results: dict[str, Any]) -> str:
+    """The table of `checkpoint_overhead`: what checkpoints add to the seconds of training, and what one takes."""
+    rows = {row["metric"]: row for row in results["rows"]}
+    found = {metric: row["value"] for metric, row in rows.items()}
+
+    def measured(metric: str, scale: float = 1.0) -> str:
+        parts = (f"{found[metric + part] * scale:.2g}" for part in ("", " lower quartile", " upper quartile"))
+        return "{} ({} to {})".format(*parts)
+    lines = ["| checkpoints | measured |", "|---|---|",
+             f"| added to the training's seconds, % by window | {measured('overhead')} |",
+             f"| … % of the whole | {found['overhead of the whole']:.2g} |",
+             f"| training waits for a save, ms | {measured('blocking', 1e3)} |",
+             f"| it is written in the background in, s | {measured('write in the background')} |",
+             f"| size, MB | {found['checkpoint']:.1f} |"]
+    lines.append(f"\nBy `{results['command']}` on {results['device']}: MNIST, {rows['overhead']['name']}, denoising; "
+                 f"{found['checkpoints']:.0f} checkpoints in {found['training']:.0f} s of training, one every "
+                 f"{found['interval']:.0f} s, against as many epochs without, in turn; medians (quartiles).")
+    return "\n".join(lines) + "\n"
+
+
+TABLES = {"contraction": contraction, "compare_autoencoders": comparison, "contraction_cost": cost, "speed": speed,
+          "survival": survival, "checkpoint_overhead": overhead,
+          "scale.work": scale_work, "scale.images": scale_images, "scale.balance": scale_balance}
 
 
 def render(text: str) -> str:
@@ -129,12 +218,14 @@ def render(text: str) -> str:
       ValueError: results of a smoke run, or a marker that no table belongs to.
     """
     def table(match: re.Match) -> str:
-        results = json.loads((RESULTS / f"{match[2]}.json").read_text())
+        file = f"{match[2].partition('.')[0]}.json"
+        results = json.loads((RESULTS / file).read_text())
         if results["smoke"]:
-            raise ValueError(f"{match[2]}.json holds a smoke run: run {results['command']} in full")
+            raise ValueError(f"{file} holds a smoke run: run {results['command']} in full")
         return match[1] + TABLES[match[2]](results) + match[3]
     return MARKER.sub(table, text)
 
 
 if __name__ == "__main__":
-    README.write_text(render(README.read_text()))
+    for page in PAGES:
+        page.write_text(render(page.read_text()))

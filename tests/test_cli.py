@@ -14,7 +14,7 @@ def aejax(*arguments, cwd=None, **environment):
                           cwd=cwd, env={**ENVIRONMENT, **environment}, timeout=300)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["sweep", "--help"], ["data", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["sweep", "--help"], ["data", "--help"], ["doctor", "--help"]])
 def test_help_imports_no_jax(arguments):
     code = ("import sys\nfrom aejax.cli import main\n"
             f"try: main({arguments!r})\nexcept SystemExit as end: assert end.code == 0\n"
@@ -29,7 +29,7 @@ def test_a_typo_in_the_verb_gets_a_suggestion():
     done = aejax("comapre")
     assert done.returncode == 2
     assert done.stderr == "aejax: unknown verb 'comapre'; did you mean 'compare'? known: " \
-                          "compare, train, sweep, evaluate, reconstruct, data\n"
+                          "compare, train, sweep, evaluate, reconstruct, data, doctor\n"
 
 
 def test_a_typo_in_a_flag_is_found_before_work_starts(tmp_path):

@@ -1,5 +1,6 @@
 """Every experiment runs at smoke size; results are resumable; nothing smoky was committed."""
 
+import dataclasses
 import importlib
 import json
 from pathlib import Path
@@ -52,3 +53,34 @@ def test_smoke_leaves_full_results_alone(tmp_path):
     smoke.add("m", {}, {"mse": ("", [2.0])}, seeds=[0], n=1)
     assert json.loads((tmp_path / "question.json").read_text())["rows"][0]["value"] == 1.0
     assert (tmp_path / "question.smoke.json").exists()
+
+
+def test_the_plan_on_paper_adds_up():
+    from experiments import scale
+    hardware = scale.Hardware(flops=1e12, memory=1e11, link=1e9, domain=8, across=1e8)
+    step = scale.Step(flops=(0.0, 1e6), bytes=(1e6, 1e3), shared=1e6)
+    assert step.work(hardware, 5) == pytest.approx(10.05e-6)   # by memory, (1e6 + 5e3) / 1e11; FLOPs take 5e-6
+    assert step.images(hardware, 1, 20) == pytest.approx(20 / 20e-6)   # one device shares nothing
+    assert step.sharing(hardware, 8) == pytest.approx(2 * 7 / 8 * 1e-3 + 6 * scale.LATENCY)
+    assert step.sharing(hardware, 16) == pytest.approx(2 * 15 / 16 * 1e-2 + 8 * scale.LATENCY)   # the slower link
+    for latency in (True, False):
+        examples = step.balance(hardware, 8, latency)
+        assert step.work(hardware, examples) == pytest.approx(
+            step.sharing(hardware, 8) - (0 if latency else 6 * scale.LATENCY))
+    assert dataclasses.replace(step, bytes=(1e9, 1e3)).balance(hardware, 8) == 0.0   # work alone takes longer
+
+
+def test_collectives_are_read_off_a_program():
+    from experiments import scale
+    text = ("%a = (f32[784]{0}, f32[3,4]{1,0}, /*index=5*/f32[]) all-reduce(%b, %c, %d), channel_id=2\n"
+            "%e = u8[16]{0} all-gather-start(%f)\n%g = f32[2]{0} add(%a, %all-reduce.5)")
+    assert scale.collectives(text) == [("all-reduce", 4 * (784 + 12 + 1)), ("all-gather", 16)]
+
+
+def test_the_committed_plan_fits_the_networks():
+    rows = json.loads((FOLDER / "results" / "scale.json").read_text())["rows"]
+    found = {(row["name"], row["metric"]): row["value"] for row in rows}
+    for d in (30, 100, 500, 2000):
+        beside = found[f"784-{d}-784", "work an image"] - 10 * 784 * d   # five products of n x 784 x d; and what each
+        assert 0 < beside < 20 * (784 + d)                               # pixel and unit needs: under 20 operations
+        assert found[f"784-{d}-784", "all-reduced"] == 4 * (2 * 784 * d + 784 + d) + 4   # parameters, and the loss

@@ -74,6 +74,16 @@ def test_atomic_says_in_one_line_where_it_cannot_write(tmp_path, place):
     assert (tmp_path / "file").read_text() == "a file"
 
 
+def test_atomic_says_when_the_disk_is_full_and_nothing_of_other_errors(tmp_path):
+    (tmp_path / "x").write_text("old")
+    with pytest.raises(InputError, match="x: cannot be written .No space left on device"), atomic(tmp_path / "x"):
+        with open("/dev/full", "w") as file:
+            file.write("new")
+    with pytest.raises(FileNotFoundError), atomic(tmp_path / "x"):
+        (tmp_path / "missing").read_text()   # what is read is no matter of the place to write
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
 @pytest.mark.parametrize("array", [GREY, RGB])
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif"])
 def test_read_picture_is_exact(tmp_path, array, suffix):
@@ -193,6 +203,13 @@ def holder(tmp_path):
         process.stdout.readline()
         yield process
         process.kill()
+
+
+def test_a_lock_that_cannot_be_removed_hides_no_error(tmp_path):
+    with pytest.raises(RuntimeError, match="the reason"), locked(tmp_path / "run"):
+        os.remove(tmp_path / "run" / "lock.json")
+        (tmp_path / "run" / "lock.json").mkdir()   # as on a disk that became read-only
+        raise RuntimeError("the reason")
 
 
 def test_one_process_alone_writes_to_a_locked_folder(tmp_path, holder):

@@ -1,4 +1,4 @@
-"""What the README says is true: its tables come from the results, its example runs, its commands exist."""
+"""What README and docs say is true: tables come from the results, the example runs, commands exist."""
 
 import contextlib
 import io
@@ -8,13 +8,16 @@ import shlex
 import pytest
 
 from aejax.cli import VERBS
-from experiments.readme import README, render
+from experiments.readme import PAGES, README, render
 
 TEXT = README.read_text()
 
 
-def test_tables_are_those_of_the_results():
-    assert render(TEXT) == TEXT, "run: make readme"
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_tables_are_those_of_the_results(page):
+    text = page.read_text()
+    assert render(text) == text, "run: make readme"
+    assert text.count("<!-- table: ") == text.count("<!-- end -->")
 
 
 def test_a_smoke_run_is_refused(tmp_path, monkeypatch):

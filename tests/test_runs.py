@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import resource
 
 import chex
 import jax
@@ -146,6 +147,32 @@ def test_clear_says_where_it_cannot_write(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=f"--output {tmp_path / 'file' / 'run'}"):
         runs.clear(tmp_path / "file" / "run")
+
+
+def test_one_process_alone_holds_a_run(tmp_path):
+    with runs.held(tmp_path / "a" / "run"):
+        before = list(tmp_path.rglob("*"))
+        with pytest.raises(InputError, match="is writing there"), runs.held(tmp_path / "a" / "run"):
+            pass
+        assert list(tmp_path.rglob("*")) == before
+        assert runs.check_folder(tmp_path / "a" / "run")   # a lock makes no run
+    assert not list((tmp_path / "a" / "run").iterdir())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=f"--output {tmp_path / 'file' / 'run'}"), runs.held(tmp_path / "file" / "run"):
+        pass
+
+
+def test_a_full_disk_leaves_the_run_that_was_there(saved, params):
+    before = {path: path.read_bytes() for path in saved.iterdir()}
+    other = jax.tree.map(lambda leaf: np.asarray(leaf) + 1, params)   # nothing is compiled, and kept, under the limit
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+    try:
+        with pytest.raises(InputError, match="params.safetensors: cannot be written .File too large"):
+            runs.save(saved, RECIPE, other, CONFIG)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path: path.read_bytes() for path in saved.iterdir()} == before
 
 
 def test_write_json_takes_arrays_and_refuses_nan(tmp_path):

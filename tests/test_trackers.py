@@ -4,6 +4,7 @@ import json
 import pytest
 
 from aejax.trackers import JsonLines, Progress
+from aejax.types import InputError
 
 INFO = {"epochs": 3}
 LOGS = [{"loss": 0.5, "val_loss": 0.25, "seconds": 0.125}, {"loss": 0.375, "val_loss": 0.2, "seconds": 0.0625}]
@@ -31,6 +32,13 @@ def test_json_lines_are_there_while_training_goes_on(tmp_path):
     assert path.read_text() == ""
     tracker.on_epoch_end(0, LOGS[0], None)
     assert json.loads(path.read_text())["loss"] == 0.5
+
+
+def test_json_lines_that_cannot_be_written_are_bad_input(tmp_path):
+    with pytest.raises(InputError, match="metrics: cannot be written .*directory"):
+        JsonLines(tmp_path / "missing" / "metrics").on_train_begin(INFO)
+    with pytest.raises(InputError, match="No space left on device"):
+        JsonLines("/dev/full").on_epoch_end(0, LOGS[0], None)
 
 
 def test_progress_is_one_line_an_epoch_in_a_log():

@@ -72,6 +72,16 @@ def load_published(name: str, data_dir: str | os.PathLike | None) -> Dataset:
     return _dataset(name, arrays, f"{name}: downloaded and prepared in {_home(name) / published}")
 
 
+def place(name: str, data_dir: str | os.PathLike | None) -> Path | None:
+    """Where `load_published` would find one of the sets in `SHA256` without a download; content is not checked."""
+    folder = places.data_folder(data_dir)
+    found = [path for path in _local_folders(name, folder) if idx.find(path)]
+    found += [] if folder is None else [prepared.find(name, [folder])]
+    found += [home] if (home := _home(name) / idx.digest(SHA256[name])).is_dir() else []
+    found += [SYSTEM[name]] if name in SYSTEM and idx.find(SYSTEM[name]) else []
+    return next((path for path in found if path is not None), None)
+
+
 def _local_folders(name: str, folder: Path | None) -> list[Path]:
     if folder is None:
         return []

@@ -10,6 +10,7 @@ FAMILIES = (   # in the order of `aejax --help`
     "inspection",
     "restoration",
     "data",
+    "machine",
 )
 _MODULES = {family: importlib.import_module(f"{__name__}.{family}") for family in FAMILIES}
 VERBS: dict[str, type] = {verb: flags for module in _MODULES.values() for verb, flags in module.VERBS.items()}

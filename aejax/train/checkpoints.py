@@ -17,7 +17,7 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -222,8 +222,7 @@ class Checkpoints:
         saved, leaves = about(folder), named(target)
         kinds = {name: kind(leaf) for name, leaf in leaves.items()}
         digests = {name: leaf.pop("sha256") for name, leaf in saved["leaves"].items()}
-        _refuse(*({name: value for name, value in configuration.items() if name not in MAY_DIFFER}
-                  for configuration in (saved["configuration"], self.configuration)),
+        _refuse(_counting(saved["configuration"]), _counting(self.configuration),
                 f"{folder}: a checkpoint of another configuration")
         _refuse(saved["leaves"], kinds, f"{folder}: a checkpoint of another model or optimiser")
         arrays = self._storage.read(folder, {name: np.empty(*layout(leaf)) for name, leaf in leaves.items()})
@@ -242,24 +241,29 @@ def _loss(folder: Path) -> float | None:
         return None   # damaged: not the best, whatever it was
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
-    return flat
-
-
 def _counting(configuration: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in configuration.items() if name not in MAY_DIFFER}
 
 
 def _refuse(saved: Mapping[str, Any], asked: Mapping[str, Any], what: str) -> None:
     """Raises an `InputError` that shows where `asked` is not what was `saved`."""
-    saved, asked = _flat(saved), _flat(asked)
-    different = [name for name in sorted({*saved, *asked})
-                 if (name in saved, saved.get(name)) != (name in asked, asked.get(name))]
+    different = list(_differences(saved, asked))
     if different:
-        shown = [f"{name}: {saved.get(name, 'nothing')} saved, {asked.get(name, 'nothing')} asked"
-                 for name in different[:5]]
         more = f"; and {len(different) - 5} more" if len(different) > 5 else ""
-        raise InputError(f"{what} ({'; '.join(shown)}{more}); choose another folder, or what was saved")
+        raise InputError(f"{what} ({'; '.join(different[:5])}{more}); choose another folder, or what was saved")
+
+
+def _differences(saved: Any, asked: Any, name: str = "") -> Iterator[str]:
+    """One text for each value that differs; a part that is None is one that is not there."""
+    if isinstance(saved, Mapping) and isinstance(asked, Mapping):
+        for key in sorted({*saved, *asked}):
+            yield from _differences(saved.get(key), asked.get(key), f"{name}.{key}" if name else key)
+    elif saved is None or asked is None or saved != asked:
+        if saved is not asked:
+            yield (f"{name}: saved without, {_text(asked)} asked" if saved is None else
+                   f"{name}: {_text(saved)} saved, asked without" if asked is None else
+                   f"{name}: {_text(saved)} saved, {_text(asked)} asked")
+
+
+def _text(value: Any) -> str:
+    return " ".join(f"{key}={part}" for key, part in value.items()) if isinstance(value, Mapping) else str(value)

@@ -18,7 +18,7 @@ class NonFiniteLossError(FloatingPointError):
 
     Attributes:
       step: the step that failed, counted from 0 over the whole run.
-      culprit: what was not finite: a term of the loss, or the gradient of a named parameter.
+      culprit: what was not finite: a term of the loss, the gradient of a named parameter, or the validation loss.
       state: the last good state.
       history: of the epochs before.
     """

@@ -70,7 +70,8 @@ def fit(
 
     Raises:
       InputError: unusable arguments or data.
-      NonFiniteLossError: NaN or infinite loss or gradient; it holds the last good state.
+      NonFiniteLossError: NaN or infinite loss, gradient or validation loss; it holds the last good state: with
+        `patience` and after a non-finite validation loss, the best one.
       TrainingInterruptedError: a signal came, and `checkpoint` is saved.
 
     >>> from aejax import networks, variants
@@ -132,6 +133,10 @@ def fit(
                                           start, failed, ae=ae, batch_size=batch_size)
                     raise NonFiniteLossError(progress.epoch * steps + failed, culprit(finite), progress.state,
                                              progress.history)
+                if not np.isfinite(scores.get("loss", 0.0)):
+                    raise NonFiniteLossError(
+                        progress.epoch * steps + steps, f"the validation loss after epoch {progress.epoch + 1}",
+                        progress.best if np.isfinite(progress.best_loss) else progress.state, progress.history)
                 progress.step = segment.stop
                 if segment.stop < steps:
                     progress.save(checkpoint, steps, segment.stop - start, time.perf_counter() - begin, interruption)

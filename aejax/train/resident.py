@@ -6,11 +6,12 @@ Images are kept as 32-bit words: a CPU gathers value by value, and so four pixel
 import dataclasses
 import functools
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, UInt32
+from jaxtyping import Array
 
 from aejax.types import ArrayLike, Batch, Scalar
 
@@ -20,7 +21,7 @@ from aejax.types import ArrayLike, Batch, Scalar
 class Packed:
     """uint8 data of a shape that fills whole words: words (N, n / 4), shape that of one datum."""
 
-    words: UInt32[Array, "examples words"]
+    words: Any   # transformations put other leaves in its place
     shape: tuple[int, ...]
 
 

@@ -5,7 +5,8 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,10 @@ class Storage:
     """
 
     def __init__(self):
-        import orbax.checkpoint as ocp  # takes half a second
         logging.getLogger("absl").addFilter(_shown)
+        import orbax.checkpoint as ocp  # takes half a second
+        if sys.unraisablehook is not _Late.hook:
+            _Late.former, sys.unraisablehook = sys.unraisablehook, _Late.hook
         alone = {"multiprocessing_options": ocp.options.MultiprocessingOptions(
             primary_host=jax.process_index(), active_processes={jax.process_index()})}
         handler = ocp.CompositeCheckpointHandler(
@@ -74,6 +77,18 @@ def storage_errors() -> Iterator[None]:
         if match := re.search(r"os_error_code='(\d+)'", str(error)):
             raise OSError(int(match[1]), os.strerror(int(match[1]))) from error
         raise
+
+
+class _Late:
+    """Of several writes that fail at once, as on a full disk, Orbax waits for the first and closes its event loop; the
+    others then find it closed in a thread of their own, where the interpreter would print a traceback for each."""
+
+    former: Callable[[Any], object]
+
+    @staticmethod
+    def hook(unraisable: Any) -> None:
+        if not (isinstance(unraisable.exc_value, RuntimeError) and str(unraisable.exc_value) == "Event loop is closed"):
+            _Late.former(unraisable)
 
 
 def _shown(record: logging.LogRecord) -> bool:

@@ -1,6 +1,8 @@
 """What several verbs share: reading data as the flags say, and printing."""
 
 import logging
+import math
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,10 +18,20 @@ logger = logging.getLogger("aejax")
 
 
 def keep_compiled_programs() -> None:
-    """Keeps compiled programs between processes in the user's cache folder, unless JAX was told another place."""
-    if jax.config.jax_compilation_cache_dir is None:
-        jax.config.update("jax_compilation_cache_dir", str(sources.cache_dir() / "xla"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)   # ours compile in less than its 1 s
+    """Keeps compiled programs between processes in the user's cache folder, unless JAX was told another place.
+
+    Where nothing can be written there, programs that it already holds are used; where it cannot be made, none are kept.
+    """
+    if jax.config.jax_compilation_cache_dir is not None:
+        return
+    folder = sources.cache_dir() / "xla"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return logger.info("compiled programs are not kept: %s: %s", folder, error.strerror or error)
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    least = 0.0 if os.access(folder, os.W_OK) else math.inf   # ours compile in less than JAX's 1 s
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", least)
 
 
 def say_device() -> None:

@@ -87,12 +87,13 @@ def test_the_cache_serves_without_a_folder(tmp_path, write_idx, monkeypatch):
     for data_dir in (None, tmp_path / "empty"):
         dataset = data.load("mnist", data_dir=data_dir)
         equal(dataset, arrays)
-        assert "prepared before" in dataset.source
+        assert "prepared before" in dataset.source and str(published.place("mnist", data_dir)) in dataset.source
 
 
 def test_the_package_of_the_system_is_found_and_said(tmp_path, write_idx, monkeypatch):
     arrays = write_idx(tmp_path / "system")
     monkeypatch.setattr(published, "SYSTEM", {"fashion_mnist": tmp_path / "system"})
+    assert published.place("fashion_mnist", None) == tmp_path / "system"
     dataset = data.load("fashion_mnist")
     equal(dataset, arrays)
     assert str(tmp_path / "system") in dataset.source

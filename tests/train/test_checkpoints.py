@@ -171,14 +171,26 @@ def test_another_configuration_is_refused_with_the_difference(tmp_path):
     other = other | {"learning_rate": 0.01, "corruption": {"name": "masking_noise", "std": 0.3}}
     with pytest.raises(InputError) as error:
         restored(tmp_path, configuration=other)
-    assert ("another configuration (corruption.rate: 0.5 saved, nothing asked; corruption.std: nothing saved, 0.3 "
-            "asked; learning_rate: 0.001 saved, 0.01 asked); choose") in str(error.value)
+    assert ("another configuration (corruption.rate: 0.5 saved, asked without; corruption.std: saved without, "
+            "0.3 asked; learning_rate: 0.001 saved, 0.01 asked); choose") in str(error.value)
+
+
+def test_a_part_that_is_missing_is_called_so(tmp_path):
+    """What a command without --rate, or with it, leaves at None."""
+    without, given = CONFIGURATION | {"corruption": None}, CONFIGURATION | {"patience": None}
+    filled(tmp_path / "without", 10, configuration=without)
+    with pytest.raises(InputError, match=r"\(corruption: saved without, name=masking_noise rate=0.5 asked\)"):
+        restored(tmp_path / "without", configuration=given)
+    filled(tmp_path / "given", 10, configuration=given)
+    with pytest.raises(InputError, match=r"\(corruption: name=masking_noise rate=0.5 saved, asked without\)"):
+        restored(tmp_path / "given", configuration=without)
+    assert restored(tmp_path / "given", configuration=CONFIGURATION)[0] == 10   # None is as good as nothing
 
 
 @pytest.mark.parametrize("target, difference", [
     ({"w": jnp.zeros((3, 5)), "step": jnp.int32(0)}, "['w'].shape: [3, 4] saved, [3, 5] asked"),
     ({"w": jnp.zeros((3, 4)), "step": jnp.uint32(0)}, "['step'].dtype: int32 saved, uint32 asked"),
-    ({"w": jnp.zeros((3, 4))}, "['step'].dtype: int32 saved, nothing asked"),
+    ({"w": jnp.zeros((3, 4))}, "(['step']: shape=[] dtype=int32 saved, asked without"),
 ])
 def test_another_model_is_refused_with_the_difference(tmp_path, target, difference):
     filled(tmp_path, 10)

@@ -161,6 +161,20 @@ def test_non_finite_loss_keeps_the_last_good_parameters(images):
     assert len(error.value.history["loss"]) == 1 and watcher.calls[-1] == ("end", 1)
 
 
+@pytest.mark.parametrize(("patience", "kept"), [(None, 6.0), (9, 3.0)])
+def test_non_finite_validation_loss_stops_too(patience, kept):
+    """The training loss stays finite: examples of the validation part alone overflow, above 5."""
+    def loss(p, key, x):
+        error = jnp.mean(jnp.square(p - x)) + jnp.where(jnp.any(x == 3.0) & (p > 5.0), jnp.inf, 0.0)
+        return error, {"loss": error}
+    ae = Autoencoder(init=lambda key, x: jnp.zeros(()), encode=None, decode=None, range=(0.0, 9.0), loss=loss)
+    with pytest.raises(NonFiniteLossError, match="at step 6: the validation loss after epoch 6 is NaN or inf") as error:
+        fit(ae, Overfitting.x, optimizer=Overfitting.slow, key=KEY, epochs=9, batch_size=4,
+            validation=Overfitting.validation, patience=patience)
+    assert error.value.step == 6 and len(error.value.history["val_loss"]) == 5
+    assert float(error.value.state.params) == kept   # the best, where one is kept
+
+
 def test_non_finite_gradient_names_the_parameter():
     ae = Autoencoder(init=lambda key, x: {"w": jnp.zeros(())}, encode=None, decode=None, range=(0.0, 9.0),
                      loss=lambda p, key, x: ((s := jnp.sqrt(jnp.abs(p["w"])) + jnp.mean(x) * 0), {"loss": s}))

@@ -2,12 +2,14 @@
 
 import contextlib
 import logging
+import sys
+import types
 
 import ml_dtypes
 import numpy as np
 import pytest
 
-from aejax.train.storage import Storage, about, storage_errors
+from aejax.train.storage import Storage, _Late, about, storage_errors
 
 ARRAYS = {"['w/x.y']": np.arange(6.0).reshape(2, 3), ".half": np.ones(3, ml_dtypes.bfloat16),
           "[0]": np.array(7, np.int32), "empty": np.zeros((0, 2), np.float32)}
@@ -33,3 +35,13 @@ def test_only_errors_of_the_system_are_translated():
     for kind in (PermissionError, ValueError):
         with pytest.raises(kind, match="^mine$"), storage_errors():
             raise kind("mine")
+
+
+def test_late_errors_of_a_failed_write_are_silent_and_no_others(monkeypatch):
+    with contextlib.closing(Storage()):
+        pass
+    passed = []
+    monkeypatch.setattr(_Late, "former", passed.append)
+    for error in (RuntimeError("Event loop is closed"), RuntimeError("mine"), ValueError("Event loop is closed")):
+        sys.unraisablehook(types.SimpleNamespace(exc_value=error))
+    assert [str(unraisable.exc_value) for unraisable in passed] == ["mine", "Event loop is closed"]
