@@ -152,13 +152,13 @@ class Seen(Callback):
 
 def resumed(ae, folder, first, then, **options):
     """Stopped in the second epoch after a checkpoint at its step 1, resumed in another way."""
-    def checkpoint():
-        return Checkpoints(folder, configuration={"seed": 0, "devices": str(first)}, every=3)
+    def checkpoint(way):
+        return Checkpoints(folder, configuration={"seed": 0, "devices": None, **way}, every=3)
     try:
-        train(ae, callbacks=[Seen(1)], checkpoint=checkpoint(), **options, **first)
+        train(ae, callbacks=[Seen(1)], checkpoint=checkpoint(first), **options, **first)
     except RuntimeError:
         steps = sorted(int(path.name) for path in folder.glob("[0-9]*"))
-    return train(ae, checkpoint=checkpoint(), resume=True, **options, **then), steps
+    return train(ae, checkpoint=checkpoint(then), resume=True, **options, **then), steps
 
 
 def checkpoints(folder):

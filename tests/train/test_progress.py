@@ -1,3 +1,4 @@
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -10,7 +11,7 @@ from aejax.types import Callback
 
 
 def progress():
-    return Progress(TrainState({"w": np.zeros(2)}, (), np.int32(0)), {"loss": np.float32(3)}, None)
+    return Progress(TrainState({"w": np.zeros(2)}, (), np.int32(0)), {"loss": jnp.float32(3)}, None)
 
 
 def test_an_epoch_is_booked():
