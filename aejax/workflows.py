@@ -15,14 +15,14 @@ import optax
 from aejax import metrics
 from aejax.applications.denoising import denoise, linear_denoiser
 from aejax.applications.reconstruction import pca, reconstruct
-from aejax.autoencoder import corrupt, to_range
+from aejax.autoencoder import check_data, corrupt, to_range
 from aejax.data import Dataset, split_validation
 from aejax.jacobian import encoder_of, squared_norm
 from aejax.networks import full_precision
 from aejax.recipes import Recipe, build, build_corruption, build_network
 from aejax.runs import Run, clear, held, save
 from aejax.trackers import JsonLines
-from aejax.train import NonFiniteLossError, TrainState, fit
+from aejax.train import NonFiniteLossError, TrainState, fit, init_state
 from aejax.train.checkpoints import Checkpoints
 from aejax.types import Autoencoder, Callback, Corruption, InputError, Key, Params, Range
 
@@ -106,6 +106,12 @@ def train(recipe: Recipe, data: Dataset, training: Training, callbacks: Sequence
     return Trained(recipe, ae, jax.block_until_ready(state), history, time.perf_counter() - begin)
 
 
+def _check_fit(ae: Autoencoder, data: Dataset) -> None:
+    """Refuses data that the autoencoder does not take, before anything is written."""
+    check_data(data.train[:1], ae.range)
+    init_state(ae, optax.identity(), jax.random.key(0), data.train[:1])
+
+
 def train_run(recipe: Recipe, data: Dataset, training: Training, path: Path, *, command: str,
               source: Mapping[str, Any] | None = None, callbacks: Sequence[Callback] = (),
               checkpoint_every: int | None = None, resume: bool = False) -> Trained:
@@ -118,7 +124,7 @@ def train_run(recipe: Recipe, data: Dataset, training: Training, path: Path, *, 
     time: a second one is refused, and touches nothing.
     """
     check_training(training)
-    build(recipe).init(jax.random.key(0), data.train[:1])
+    _check_fit(build(recipe), data)
     check_enough(data, training)
     checkpoint = None
     if resume or checkpoint_every is not None:
