@@ -56,6 +56,11 @@ def _chain(x: Array, layers: Sequence[tuple[Array, Array]], activations: Sequenc
     return x
 
 
+def _check_precision(precision: str) -> None:
+    if precision not in PRECISIONS:
+        raise InputError(f"unknown precision {precision!r}: one of {', '.join(PRECISIONS)}")
+
+
 def full_precision(network: nn.Module) -> nn.Module:
     """The same network with float32 products: what Jacobians are computed with.
 
@@ -105,7 +110,7 @@ class Dense(nn.Module):
 
     def __post_init__(self):
         _check_sizes(self.shape, self.code_dim)
-        _lookup(self.precision, PRECISIONS, "precision")
+        _check_precision(self.precision)
         if any(width < 1 for width in self.widths):
             raise InputError(f"widths must be at least 1, got {tuple(self.widths)}")
         super().__post_init__()
@@ -205,7 +210,7 @@ class Convolutional(nn.Module):
     precision: str = "float32"
 
     def __post_init__(self):
-        _lookup(self.precision, PRECISIONS, "precision")
+        _check_precision(self.precision)
         if len(self.shape) != 3:
             raise InputError(f"a convolutional network needs images of shape (H, W, C), got {tuple(self.shape)}")
         _check_sizes(self.shape, self.code_dim)

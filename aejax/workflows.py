@@ -16,14 +16,14 @@ import optax
 from aejax import metrics
 from aejax.applications.denoising import denoise, linear_denoiser
 from aejax.applications.reconstruction import pca, reconstruct
-from aejax.autoencoder import corrupt, to_range
+from aejax.autoencoder import check_data, corrupt, to_range
 from aejax.data import Dataset, split_validation
 from aejax.jacobian import encoder_of, squared_norm
 from aejax.networks import full_precision
 from aejax.recipes import Recipe, build, build_corruption, build_network
 from aejax.runs import Run, clear, held, save
 from aejax.trackers import JsonLines
-from aejax.train import NonFiniteLossError, TrainState, fit
+from aejax.train import NonFiniteLossError, TrainState, fit, init_state
 from aejax.train.checkpoints import Checkpoints
 from aejax.train.hosts import by_first
 from aejax.train.parallel import local, route
@@ -115,6 +115,12 @@ def train(recipe: Recipe, data: Dataset, training: Training, callbacks: Sequence
     return Trained(recipe, ae, local(jax.block_until_ready(state)), history, seconds)
 
 
+def _check_fit(ae: Autoencoder, data: Dataset) -> None:
+    """Refuses data that the autoencoder does not take, before anything is written."""
+    check_data(data.train[:1], ae.range)
+    init_state(ae, optax.identity(), jax.random.key(0), data.train[:1])
+
+
 def train_run(recipe: Recipe, data: Dataset, training: Training, path: Path, *, command: str,
               source: Mapping[str, Any] | None = None, callbacks: Sequence[Callback] = (),
               checkpoint_every: int | None = None, resume: bool = False) -> Trained:
@@ -127,7 +133,7 @@ def train_run(recipe: Recipe, data: Dataset, training: Training, path: Path, *, 
     time, the first of those that train together: another one is refused, and touches nothing.
     """
     check_training(training)
-    build(recipe).init(jax.random.key(0), data.train[:1])
+    _check_fit(build(recipe), data)
     check_enough(data, training)
     checkpoint = None
     if resume or checkpoint_every is not None:

@@ -11,11 +11,7 @@ Result: experiments/results/speed.json, speed_scaling.png
 import dataclasses
 import os
 import re
-import subprocess
-import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tyro
@@ -24,8 +20,10 @@ from aejax import corruptions, data, figures, losses, networks, variants
 from aejax.types import Autoencoder
 from experiments import _peers
 from experiments._harness import Call, interleaved, spread
-from experiments._ours import Budget, program, sweeping, training
+from experiments._ours import program, sweeping, training
 from experiments._record import BaseConfig, Record
+from experiments._systems import precision, start_up, streaming
+from experiments._work import Work, against
 
 SHAPE = (28, 28, 1)
 SIZE = 784
@@ -39,31 +37,6 @@ class Config(BaseConfig):
     rounds: int = 5
     variant_rounds: int = 2
     epochs: int = 3   # of each call of ours, whose median counts
-
-
-@dataclasses.dataclass(frozen=True)
-class Work:
-    """What every group of rows is given."""
-
-    train: np.ndarray
-    test: np.ndarray
-    config: Config
-    peers: Mapping[str, str]   # {package: version}
-
-    def settings(self, **more: Any) -> dict[str, Any]:
-        """What decides whether a row is measured again."""
-        config = self.config
-        return {"images": len(self.train), "batch_size": config.batch_size, "epochs": config.epochs,
-                "rounds": config.rounds, **more}
-
-    @property
-    def budget(self) -> Budget:
-        """Of each training of ours."""
-        return Budget(self.config.epochs, self.config.batch_size)
-
-    def first(self, images: int) -> np.ndarray:
-        """The first images, as many as there are, at least a batch."""
-        return self.train[: max(images, self.config.batch_size)]
 
 
 def main(config: Config) -> Record:
@@ -80,7 +53,7 @@ def main(config: Config) -> Record:
                     "openmp_wait_policy": os.environ["OMP_WAIT_POLICY"]}
     for code_dim in (30,) if config.smoke else (30, 500):
         dense(record, work, code_dim)
-    for group in (other_variants, convolutional, sweeps, scaling, start_up):
+    for group in (other_variants, convolutional, sweeps, scaling, streaming, precision, start_up):
         group(record, work)
     return record
 
@@ -109,6 +82,7 @@ def dense(record: Record, work: Work, code_dim: int) -> None:
     calls: dict[str, Call] = {"ours": training(ae, work.train, work.budget, work.test),
                               "denoising": training(noisy, work.train, work.budget, work.test),
                               "products": _peers.products(x, code_dim, config.batch_size),
+                              "hand-written SGD": _peers.hand_written(x, code_dim, config.batch_size),
                               "peak": _peers.peak(side)}
     calls |= {name: make(work.train, x, code_dim, config.batch_size)
               for name, (package, make) in _peers.PEERS.items() if package in work.peers}
@@ -127,18 +101,6 @@ def dense(record: Record, work: Work, code_dim: int) -> None:
         record.add(f"{prefix} {name}", settings, values, seeds=[0], n=config.rounds)
 
 
-def _against(record: Record, work: Work, calls: Mapping[str, Call], reference: str, rounds: int, settings: dict,
-             prefix: str = "", images: int | None = None) -> None:
-    """Times calls and records each one's seconds and ratio to the reference, the reference last."""
-    seconds = interleaved(calls, rounds)
-    for name in [name for name in calls if name != reference] + [reference]:
-        values = spread("epoch", "s", seconds[name]) | spread("ratio", f"of {reference}",
-                                                              seconds[name] / seconds[reference])
-        if images:
-            values["throughput"] = ("images/s", [images / np.median(seconds[name])])
-        record.add(f"{prefix}{name}", settings, values, seeds=[0], n=rounds)
-
-
 def other_variants(record: Record, work: Work) -> None:
     """Every variant but denoising over standard, 784-30-784, without validation."""
     names = [name for name in variants.NAMES if name != "denoising"]
@@ -149,7 +111,7 @@ def other_variants(record: Record, work: Work) -> None:
         return
     train = work.first(3_840)   # few: the exact Jacobian of a reconstruction costs some 200 standard steps
     calls = {name: training(getattr(variants, name)(_dense(30)), train, work.budget) for name in names}
-    _against(record, work, calls, "standard", work.config.variant_rounds, settings, "variant ", len(train))
+    against(record, work, calls, "standard", work.config.variant_rounds, settings, "variant ", len(train))
 
 
 def convolutional(record: Record, work: Work) -> None:
@@ -165,7 +127,7 @@ def convolutional(record: Record, work: Work) -> None:
     calls: dict[str, Call] = {"ours": training(ae, train, work.budget)}
     if "torch" in work.peers:
         calls |= _peers.torch_convolutional(network, _peers.signed(train), config.batch_size)
-    _against(record, work, calls, "ours", config.rounds, settings, "convolutional ", images)
+    against(record, work, calls, "ours", config.rounds, settings, "convolutional ", images)
 
 
 def sweeps(record: Record, work: Work) -> None:
@@ -189,7 +151,10 @@ def sweeps(record: Record, work: Work) -> None:
     for name, (make, grid, own_seeds, one) in pairs.items():
         calls = {f"{name}, {models} models": sweeping(make, train, grid, own_seeds, work.budget),
                  f"{name}, one fit": training(one, train, work.budget)}
-        _against(record, work, calls, f"{name}, one fit", work.config.rounds, settings, "sweep ")
+        if name == "standard":
+            calls[f"{name}, products of {models} models"] = _peers.products(
+                _peers.signed(train), 30, work.config.batch_size, models)
+        against(record, work, calls, f"{name}, one fit", work.config.rounds, settings, "sweep ")
 
 
 def scaling(record: Record, work: Work) -> None:
@@ -216,17 +181,6 @@ def scaling(record: Record, work: Work) -> None:
                    for axis, values in axes.items()}, x="multiple of the smallest", y="seconds an epoch", scale="log")
     exponent = np.polyfit(np.log(axes["images"]), np.log(medians["images"]), 1)[0]
     record.add("scaling exponent in images", settings, {"exponent": ("", [exponent])}, seeds=[0], n=work.config.rounds)
-
-
-def start_up(record: Record, work: Work) -> None:
-    """Seconds of `aejax --help`, a process of its own."""
-    settings = {"rounds": work.config.rounds}
-    if record.done("aejax --help", settings):
-        return
-    command = [sys.executable, "-m", "aejax.cli", "--help"]
-    seconds = interleaved({"help": lambda: subprocess.run(command, check=True, capture_output=True)},
-                          work.config.rounds)["help"]
-    record.add("aejax --help", settings, spread("duration", "s", seconds), seeds=[0], n=work.config.rounds)
 
 
 if __name__ == "__main__":

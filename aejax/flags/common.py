@@ -66,6 +66,8 @@ class TrainingFlags:
     """Of parameters, noise, order and splits."""
     validation: float = 0.1
     """Fraction of the training data held out for validation."""
+    precision: str = "float32"
+    """float32, or bfloat16: the factors of products are rounded to it; all else stays float32."""
     patience: Int = None
     """Stop after so many epochs without a better val_loss, and return to the best."""
     overwrite: bool = False

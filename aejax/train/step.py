@@ -27,9 +27,13 @@ class TrainState:
 
 
 def init_state(ae: Autoencoder, optimizer: optax.GradientTransformation, key: Key, x: Batch) -> TrainState:
-    """The state before the first step; `x` is a batch, or one example with its leading axis."""
-    params = ae.init(key, x)
-    return TrainState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
+    """The state before the first step, by one program; `x` is a batch, or one example with its leading axis."""
+    def initial(key: Key, x: Batch) -> TrainState:
+        params = ae.init(key, x)
+        return TrainState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
+    state = jax.jit(initial)(key, x)
+    getattr(ae.init, "check", lambda params, x: None)(state.params, x)
+    return state
 
 
 def train_step(ae: Autoencoder, optimizer: optax.GradientTransformation, state: TrainState, key: Key, batch: Batch,

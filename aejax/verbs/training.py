@@ -38,7 +38,7 @@ def compare(flags: Any, *, command: str) -> None:
     dataset = load(flags)
     say_device()
     page = run_comparison(dataset, training, output, command=command, code_dim=flags.code_dim,
-                          over_complete=flags.over_complete, source=_source(flags),
+                          over_complete=flags.over_complete, precision=flags.precision, source=_source(flags),
                           progress=lambda name: [Progress(name)])
     print_table(json.loads((output / "results.json").read_text())["rows"])
     print(page)
@@ -187,7 +187,8 @@ def _recipe(flags: Any, shape: tuple[int, ...], range: Range | None) -> Recipe:
     nearest(flags.network, tuple(NETWORKS), "network")
     network = {"name": flags.network, "shape": list(shape), "code_dim": flags.code_dim} | given(
         widths=_numbers(flags.widths, "widths"), channels=_numbers(flags.channels, "channels"),
-        activation=flags.activation, code_activation=flags.code_activation, tied=flags.tied or None)
+        activation=flags.activation, code_activation=flags.code_activation, tied=flags.tied or None,
+        precision=None if flags.precision == "float32" else flags.precision)
     loss: dict[str, Any] = {"name": flags.loss}
     if flags.loss != "cross_entropy":
         needed = "identity" if range is None else "tanh" if range[0] < 0 else "sigmoid"

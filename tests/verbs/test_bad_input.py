@@ -62,6 +62,8 @@ OTHERS = {
     "reconstruct into a file": (["reconstruct", "RUN", "mixed", "--output", "a file"], ["a file"]),
     "check": (["data", "check", "./nowhere"], ["./nowhere"]),
     "grid of a table": (["data", "check", "CELLS", "--output", "grid.png"], ["cells.csv", "no images"]),
+    "precision": (["compare", "--data", "NOISE", "--batch-size", "8", "--precision", "float8"],
+                  ["unknown precision 'float8'"]),
     "grid over a folder": (["data", "check", "NOISE", "--output", "empty"], ["empty"]),
     "samples of an exact method": (["train", "contractive", "--samples", "3"], ["--samples", "hutchinson"]),
     "hessian weight": (["train", "contractive", "--hessian-weight", "1"], ["hessian_weight does not apply to contr"]),
