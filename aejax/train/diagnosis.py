@@ -52,4 +52,4 @@ def culprit(finite: Finite) -> str:
     terms = [f"the {name} term" for name, flag in metrics.items() if name != "loss" and not flag]
     leaves = [f"the gradient of {jax.tree_util.keystr(path)}" for path, flag in
               jax.tree_util.tree_leaves_with_path(gradient) if not flag]
-    return " and ".join(terms) or (leaves or ["the loss"])[0]
+    return " and ".join(terms) or (leaves or ["an updated parameter" if metrics.get("loss", True) else "the loss"])[0]

@@ -1,6 +1,7 @@
 """`fit`: trains any `Autoencoder`, on one device that holds the data, or on many that are fed."""
 
 import contextlib
+import functools
 import logging
 import time
 from collections.abc import Sequence
@@ -119,15 +120,18 @@ def fit(
             begin = time.perf_counter() - progress.seconds
             while progress.step < steps:
                 segment, start = next(feed), progress.step
-                progress.state, progress.sums, reached = on.run(
-                    progress.state, progress.sums, segment.x, segment.order, noise_key, progress.epoch, start,
-                    segment.stop, ae=ae, optimizer=optimizer, batch_size=batch_size)
+                before = jax.tree.map(jnp.copy, (progress.state, progress.sums))
+                run = functools.partial(on.run, x=segment.x, order=segment.order, noise_key=noise_key,
+                                        epoch=progress.epoch, start=start, stop=segment.stop, ae=ae,
+                                        optimizer=optimizer, batch_size=batch_size)
+                progress.state, progress.sums, reached = run(progress.state, progress.sums)
                 scores = {}
                 if segment.stop == steps and validation is not None:
                     scores = on.evaluate(progress.state.params, validation_key, validation, ae=ae)
                 # a segment's one synchronisation
                 totals, scores, reached = jax.device_get((progress.sums, scores, reached))
-                if reached < segment.stop:
+                if reached < segment.stop:   # the same steps again, for the last good state
+                    progress.state, _, reached = run(*before, checked=True)
                     failed = int(reached)
                     finite = on.finite_at(progress.state.params, segment.x, segment.order, noise_key, progress.epoch,
                                           start, failed, ae=ae, batch_size=batch_size)

@@ -39,6 +39,7 @@ class Static(NamedTuple):
     ae: Autoencoder
     optimizer: optax.GradientTransformation
     batch_size: int
+    checked: bool = False
 
     def segment(self, state: TrainState, sums: Metrics, x: Batch, noise_key: Key, epoch: Scalar, start: Scalar,
                 stop: Scalar, axis: str | None = None) -> tuple[TrainState, Metrics, Array]:

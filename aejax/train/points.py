@@ -38,7 +38,7 @@ def run_epoch(states: TrainState, points: Points, seeds: Array, x: Batch, valida
     """One epoch of every point, (P, …) leading every leaf; all points see the same batches, each seed its own noise.
 
     Every `block` neighbours have one seed: their noise is drawn once, since the inner `vmap` leaves the key alone. A
-    step with a loss or gradient that is not finite is not taken: the point's `step` stays behind, its metrics say so.
+    point whose loss is not finite is lost: its `step` stays behind from there on, its metrics and parameters say so.
 
     Returns:
       The states, and the mean of each metric over the steps, (P,); "val_…", exact over `validation`, after them.

@@ -13,7 +13,8 @@ AE = Autoencoder(init=None, encode=None, decode=None, range=None, loss=lambda p,
 def test_the_step_that_is_asked_for():
     x = np.zeros((6, 1), np.float32)
     x[4] = np.inf
-    for w, step, order, expected in ((1.0, 0, np.arange(6), "the loss"), (1.0, 1, np.arange(6), "the penalty term"),
+    for w, step, order, expected in ((1.0, 0, np.arange(6), "an updated parameter"),
+                                     (1.0, 1, np.arange(6), "the penalty term"),
                                      (1.0, 0, np.arange(6)[::-1].copy(), "the penalty term"),
                                      (0.0, 0, np.arange(6), "the gradient of ['w']")):
         finite = finite_at({"w": jnp.float32(w)}, x, order, jax.random.key(0), 0, 0, step, ae=AE, batch_size=3)
