@@ -8,6 +8,8 @@ def speed(results: dict[str, Any]) -> str:
     found = {(row["name"], row["metric"]): row["value"] for row in results["rows"]}
 
     def measured(name: str, metric: str, unit: str = "×") -> str:
+        if (name, metric) not in found:
+            return "not measured"
         median, low, high = (found[name, metric + part] for part in ("", " lower quartile", " upper quartile"))
         return f"{median:.3g}{unit} ({low:.3g}–{high:.3g})"
 
@@ -31,12 +33,13 @@ def speed(results: dict[str, Any]) -> str:
         "sweep ", "ratio", ("denoising, one fit", "standard, one fit"))
     rows["from shards on disk over from memory, 784-30-784"] = measured("streaming shards", "ratio")
     rows["`--precision bfloat16` over float32, 784-500-784"] = measured("precision bfloat16", "ratio")
-    exponent = found["scaling exponent in images", "exponent"]
-    rows["exponent of an epoch's seconds in the number of images"] = f"{exponent:.2f}"
+    exponent = found.get(("scaling exponent in images", "exponent"))
+    rows["exponent of an epoch's seconds in the number of images"] = (
+        "not measured" if exponent is None else f"{exponent:.2f}")
     rows["`aejax --help`"] = measured("aejax --help", "duration", " s")
     rows["`aejax compare`, nothing compiled before"] = measured("aejax compare, cold", "duration", " s")
     lines = ["| work | measured |", "|---|---|"]
-    lines += [f"| {work.replace(' :', ':')} | {text or '–'} |" for work, text in rows.items()]
+    lines += [f"| {work.replace(' :', ':')} | {text or 'not measured'} |" for work, text in rows.items()]
     versions = ", ".join(f"{name} {results['versions'][name]}" for name in
                          ("jax", "torch", "pythae", "scikit-learn", "keras") if name in results["versions"])
     lines.append(f"\nBy `{results['command']}` in {results['minutes']:.0f} minutes on {results['device']} "

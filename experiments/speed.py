@@ -19,6 +19,7 @@ import tyro
 from aejax import corruptions, data, figures, losses, networks, variants
 from aejax.types import Autoencoder
 from experiments import _peers
+from experiments._apart import Apart
 from experiments._harness import Call, interleaved, spread
 from experiments._ours import program, sweeping, training
 from experiments._record import BaseConfig, Record
@@ -49,11 +50,10 @@ def main(config: Config) -> Record:
     work = Work(dataset.train[: sizes[0]], dataset.test[: sizes[1]], config,
                 {} if config.smoke else _peers.installed())
     record.head["versions"] |= work.peers
-    record.head |= {"processor": _processor(), "threads": os.cpu_count(),
-                    "openmp_wait_policy": os.environ["OMP_WAIT_POLICY"]}
+    record.head |= {"processor": _processor(), "threads": os.cpu_count()}
     for code_dim in (30,) if config.smoke else (30, 500):
         dense(record, work, code_dim)
-    for group in (other_variants, convolutional, sweeps, scaling, streaming, precision, start_up):
+    for group in (streaming, sweeps, precision, other_variants, convolutional, scaling, start_up):
         group(record, work)
     return record
 
@@ -84,7 +84,7 @@ def dense(record: Record, work: Work, code_dim: int) -> None:
                               "products": _peers.products(x, code_dim, config.batch_size),
                               "hand-written SGD": _peers.hand_written(x, code_dim, config.batch_size),
                               "peak": _peers.peak(side)}
-    calls |= {name: make(work.train, x, code_dim, config.batch_size)
+    calls |= {name: Apart(make, work.train, x, code_dim, config.batch_size)
               for name, (package, make) in _peers.PEERS.items() if package in work.peers}
     seconds = interleaved(calls, config.rounds)
     peak = 2 * side**3 / float(np.median(seconds.pop("peak"))) / 1e9
@@ -126,7 +126,8 @@ def convolutional(record: Record, work: Work) -> None:
     ae = variants.standard(network, reconstruction=losses.mean_squared_error())
     calls: dict[str, Call] = {"ours": training(ae, train, work.budget)}
     if "torch" in work.peers:
-        calls |= _peers.torch_convolutional(network, _peers.signed(train), config.batch_size)
+        calls |= {f"PyTorch {form}": Apart(_peers.torch_convolutional, form, SHAPE, channels, 30, _peers.signed(train),
+                                           config.batch_size) for form in _peers.CONVOLUTIONAL}
     against(record, work, calls, "ours", config.rounds, settings, "convolutional ", images)
 
 
