@@ -5,7 +5,7 @@ products (also where fused), gathering (rows of the data set, and their conversi
 the loss, the check that all is finite), element-wise work of loss and gradient, random numbers, the optimiser.
 Instructions overlap on several threads, so that their sum is not the seconds on the clock; both are given.
 
-Command: python -m experiments.step_profile --data-dir FOLDER   (about 1 minute on 2 cores)
+Command: python -m experiments.step_profile --data-dir FOLDER   (about 2 minutes on 2 cores)
 Result: experiments/results/step_profile.json
 """
 

@@ -1,6 +1,7 @@
 """Which devices train, and what batches they can share."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -22,8 +23,8 @@ def check_batch(batch_size: int, parts: int) -> None:
         raise InputError(f"batch_size {batch_size} is no multiple of {parts} devices: {' or '.join(map(str, nearest))}")
 
 
-def choose(devices: Devices) -> tuple[jax.Device, ...] | None:
-    """The devices, sorted by process, equally many of each; None where none were named.
+def choose(devices: Any) -> tuple[jax.Device, ...] | None:
+    """The devices, sorted by process, equally many of each; None where none were named. `devices` is looked at here.
 
     Raises:
       InputError: devices that are not there, twice the same, or more of one process than of another.
@@ -45,7 +46,7 @@ def choose(devices: Devices) -> tuple[jax.Device, ...] | None:
         each = devices // processes
         chosen = [device for process in range(processes)
                   for device in [d for d in there if d.process_index == process][:each]]
-    elif not isinstance(devices, (str, bool)) and all(isinstance(device, jax.Device) for device in devices):
+    elif isinstance(devices, Sequence) and not isinstance(devices, str) and all(isinstance(device, jax.Device) for device in devices):
         chosen = sorted(devices, key=lambda device: (device.process_index, device.id))
     else:
         raise InputError(f"devices {devices!r}: all, a number, or a list of jax.devices()")

@@ -87,9 +87,9 @@ def test_a_mesh_reduces_what_a_penalty_uses_again(found):
 
 
 def test_a_penalty_about_the_whole_batch_is_a_second_all_reduce(found):
-    """KL sparsity needs the mean code of the batch, 4 units, before the gradient."""
+    """KL sparsity needs the mean code of the batch, 4 units, before the encoder's gradient; XLA lets others join it."""
     sizes, case = collectives(found, "sparse-kl 1", "mesh")
-    assert sorted(sizes) == [SCALAR * 4, case["params"] + SCALAR]
+    assert len(sizes) == 2 and sum(sizes) == SCALAR * 4 + case["params"] + SCALAR
 
 
 def test_a_pmap_step_is_one_all_reduce_of_parameters_and_metrics(found):
