@@ -46,7 +46,8 @@ def choose(devices: Any) -> tuple[jax.Device, ...] | None:
         each = devices // processes
         chosen = [device for process in range(processes)
                   for device in [d for d in there if d.process_index == process][:each]]
-    elif isinstance(devices, Sequence) and not isinstance(devices, str) and all(isinstance(device, jax.Device) for device in devices):
+    elif (isinstance(devices, Sequence) and not isinstance(devices, str)
+          and all(isinstance(device, jax.Device) for device in devices)):
         chosen = sorted(devices, key=lambda device: (device.process_index, device.id))
     else:
         raise InputError(f"devices {devices!r}: all, a number, or a list of jax.devices()")
