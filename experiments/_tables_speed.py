@@ -36,7 +36,7 @@ def speed(results: dict[str, Any]) -> str:
     exponent = found.get(("scaling exponent in images", "exponent"))
     rows["exponent of an epoch's seconds in the number of images"] = (
         "not measured" if exponent is None else f"{exponent:.2f}")
-    rows["`aejax --help`"] = measured("aejax --help", "duration", " s")
+    rows["the answer to `--help`"] = measured("aejax --help", "duration", " s")
     rows["`aejax compare`, nothing compiled before"] = measured("aejax compare, cold", "duration", " s")
     lines = ["| work | measured |", "|---|---|"]
     lines += [f"| {work.replace(' :', ':')} | {text or 'not measured'} |" for work, text in rows.items()]
