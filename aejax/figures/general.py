@@ -1,4 +1,4 @@
-"""Arrays to grids and curves, as PNG. The only import of matplotlib.
+"""Images, kernels and curves of numbers.
 
 Pictures of images use one frozen grey scale, black 0 and white 1, so that two figures can be compared; kernels share
 one symmetric scale that the figure states.

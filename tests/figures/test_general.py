@@ -81,7 +81,7 @@ def test_colours_are_kept(tmp_path):
 
 def kept_figure(monkeypatch, draw, *arguments, **options):
     figure = []
-    monkeypatch.setattr(figures, "_save", lambda drawn, path, **_: figure.append(drawn))
+    monkeypatch.setattr(figures.general, "_save", lambda drawn, path, **_: figure.append(drawn))
     draw("x.png", *arguments, **options)
     return figure[0]
 
@@ -131,6 +131,6 @@ def test_a_failure_leaves_the_old_figure(tmp_path):
                                                ([0.0, 1.0, 100.0], "linear"), (["tanh", "relu", "elu"], "linear")])
 def test_wide_spans_are_logarithmic(tmp_path, monkeypatch, values, scale):
     seen = []
-    monkeypatch.setattr(figures, "_save", lambda figure, path: seen.append(figure.axes[0].get_xscale()))
+    monkeypatch.setattr(figures.general, "_save", lambda figure, path: seen.append(figure.axes[0].get_xscale()))
     figures.spreads(tmp_path / "x.png", {"": (values, [1.0, 2.0, 3.0], [0.1, 0.1, 0.1])}, x="value", y="loss")
     assert seen == [scale]

@@ -1,0 +1,10 @@
+"""Arrays to pictures, as PNG. The only place that imports matplotlib.
+
+`general` draws images, kernels and curves of numbers, `planes` what lives in a plane or in space.
+"""
+
+from aejax.figures.general import COLOURS, curves, directions, image_rows, kernels, lines, samples, spreads
+from aejax.figures.planes import denoising_field, unrolled
+
+__all__ = ["COLOURS", "curves", "denoising_field", "directions", "image_rows", "kernels", "lines", "samples", "spreads",
+           "unrolled"]
