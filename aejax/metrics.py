@@ -1,6 +1,7 @@
 """Arrays in, numbers out. Images are compared on the [0, 1] scale unless a metric says otherwise."""
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from aejax.types import ArrayLike, Range
@@ -38,3 +39,16 @@ def psnr(x: Float[ArrayLike, "batch *datum"], y: Float[ArrayLike, "batch *datum"
     [20.]
     """
     return 10 * jnp.log10(data_range**2 / mse(x, y))
+
+
+def principal_angles(a: Float[np.ndarray, "n d"], b: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"]:
+    """Angles between the subspaces that the columns of `a` and of `b` span, in degrees, rising.
+
+    cos θ_i are the singular values of QₐᵀQ_b, Q orthonormal bases; θ = 0 everywhere where the subspaces are one.
+
+    >>> principal_angles(np.eye(3)[:, :2], 5 * np.eye(3)[:, 1:]).round().tolist()
+    [0.0, 90.0]
+    """
+    bases = [np.linalg.qr(np.asarray(matrix, np.float64))[0] for matrix in (a, b)]
+    cosines = np.linalg.svd(bases[0].T @ bases[1], compute_uv=False)
+    return np.degrees(np.arccos(np.clip(cosines, -1.0, 1.0)))

@@ -53,9 +53,7 @@ def main(config: Config) -> Record:
         if record.done(name, settings):
             continue
         x = helix(config.points, share, seed=0)[0]
-        linear = pca(x, 1)
-        rows = [measure(lambda p: linear.encode(p)[:, 0], lambda z: z[:, None] @ linear.components + linear.mean, share)]
-        _add(record, f"{name}, PCA-1", settings, rows, [0])
+        _add(record, f"{name}, PCA-1", settings, [measure(*linear_functions(x), share)], [0])
         steps = config.epochs * (len(x) // config.batch_size)
         states, _ = train_points(lambda: ae, x, points={}, seeds=np.array(config.seeds),
                                  optimizer=optax.adam(optax.cosine_decay_schedule(config.learning_rate, steps)),
@@ -88,6 +86,12 @@ def functions(ae: Autoencoder, params):
     """Encoder (n, 3) -> (n,) and decoder (m,) -> (m, 3) of one model."""
     return (lambda x: encode(ae, params, x.astype(np.float32))[:, 0],
             lambda z: np.asarray(ae.decode(params, z[:, None].astype(np.float32))))
+
+
+def linear_functions(x: np.ndarray):
+    """The baseline: PCA with one component, as an encoder and a decoder."""
+    linear = pca(x, 1)
+    return lambda p: linear.encode(p)[:, 0], lambda z: z[:, None] @ linear.components + linear.mean
 
 
 def measure(to_code, to_curve, share: float) -> dict[str, float]:

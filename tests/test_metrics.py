@@ -40,3 +40,13 @@ def test_to_unit(x, range, expected):
     result = metrics.to_unit(x, range)
     assert result.dtype == jnp.float32
     np.testing.assert_allclose(result, expected, atol=1e-7)
+
+
+def test_principal_angles_are_scipys_whatever_the_bases():
+    from scipy.linalg import subspace_angles
+    random = np.random.default_rng(1)
+    a, b = random.normal(size=(2, 9, 4))
+    found = metrics.principal_angles(a, b)
+    np.testing.assert_allclose(found, np.degrees(subspace_angles(a, b))[::-1], atol=1e-6)
+    np.testing.assert_allclose(metrics.principal_angles(a @ random.normal(size=(4, 4)), b), found, atol=1e-6)
+    np.testing.assert_allclose(metrics.principal_angles(a, a @ random.normal(size=(4, 4))), 0, atol=1e-4)

@@ -1,0 +1,157 @@
+"""Which autoencoders copy whatever they see? Errors on non-digits, over the error on test digits.
+
+Networks 784-1,000-784 (over-complete, tanh code, sigmoid output) trained on MNIST as basic, denoising and contractive
+autoencoder, beside an under-complete one of 30 units and PCA with 30 components; Adam 1e-3, batch 256. Non-digits:
+letters, Fashion-MNIST test items, test digits with their pixels shuffled (the same greys, no shape) and uniform noise.
+A ratio near 1 means that the network copies. Since brighter pictures give larger errors, the ratio stands also with
+each error divided by the mean square of its pictures. Noise rates and weights were fixed beforehand.
+
+And one under-complete net that memorises: 784-1000-500-30 and back, trained long on 1,000 images.
+
+Command: python -m experiments.identity_copying --data-dir FOLDER   (about 9 minutes on 2 cores)
+Result: experiments/results/identity_copying.json and .png
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import numpy as np
+import optax
+import tyro
+
+from aejax import corruptions, data, figures, networks, variants
+from aejax.applications.reconstruction import pca, reconstruct
+from aejax.data.strokes import letters
+from aejax.train.points import train_points
+from aejax.types import Autoencoder
+from experiments._record import BaseConfig, Record
+
+SHAPE = (28, 28, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(BaseConfig):
+    """Budget of the run; `--smoke` takes few digits and narrow codes."""
+
+    seeds: tuple[int, ...] = (0, 1, 2)
+    over: int = 1000
+    under: int = 30
+    epochs: int = 5
+    batch_size: int = 256
+    memorised: int = 1000
+    memorising_epochs: int = 200
+    memorising_widths: tuple[int, ...] = (1000, 500)
+
+
+def models(config: Config) -> dict[str, Callable[[], Autoencoder]]:
+    """The autoencoders by the name of their row."""
+    over, under = (networks.Dense(shape=SHAPE, code_dim=d) for d in (config.over, config.under))
+    return {
+        f"AE-{config.under}": lambda: variants.standard(under), f"AE-{config.over}": lambda: variants.standard(over),
+        f"DAE-{config.over}, half masked": lambda: variants.denoising(over, corruption=corruptions.masking_noise(0.5)),
+        f"DAE-{config.over}, Gaussian 0.5":
+            lambda: variants.denoising(over, corruption=corruptions.gaussian_noise(0.5)),
+        f"CAE-{config.over}, λ = 0.03": lambda: variants.contractive(over, weight=0.03),
+        f"CAE-{config.over}, λ = 0.3": lambda: variants.contractive(over, weight=0.3)}
+
+
+def main(config: Config) -> Record:
+    """Trains and measures one row after the other."""
+    record = Record("identity_copying", config)
+    dataset = data.load("mnist_mini" if config.smoke else "mnist", data_dir=config.data_dir)
+    if config.smoke:
+        config = dataclasses.replace(config, seeds=(0,), over=16, under=4, epochs=1, memorised=100,
+                                     memorising_epochs=1, memorising_widths=(16,), batch_size=50)
+        dataset = dataclasses.replace(dataset, train=dataset.train[:200], test=dataset.test[:50])
+    inputs = non_digits(dataset.test, config)
+    settings = {"epochs": config.epochs, "batch_size": config.batch_size, "seeds": config.seeds,
+                "data": dataset.digest, "inputs": {name: len(x) for name, x in inputs.items()}}
+    shown: dict[str, dict[str, np.ndarray]] = {}
+    name = f"PCA-{config.under}"
+    if not record.done(name, settings):
+        linear = pca(dataset.train.astype(np.float32) / 255, config.under)
+        shown[name], row = outputs(linear.reconstruct, inputs)
+        record.add(name, settings, _values([row]), seeds=[0], n=len(dataset.test))
+    for name, make in models(config).items():
+        if record.done(name, settings):
+            continue
+        rows = []
+        for model in trained(make, dataset.train, config.seeds, config.epochs, config.batch_size):
+            shown[name], row = outputs(model, inputs)
+            rows.append(row)
+        record.add(name, settings, _values(rows), seeds=config.seeds, n=len(dataset.test))
+    memorise(record, config, dataset)
+    if len(shown) == 1 + len(models(config)):
+        figures.image_rows(record.path.with_suffix(".png"), [
+            ("input", np.concatenate([x[:3] for x in inputs.values()])),
+            *((name, np.concatenate([x[:3] for x in each.values()])) for name, each in shown.items())])
+    return record
+
+
+def non_digits(digits: np.ndarray, config: Config) -> dict[str, np.ndarray]:
+    """Test digits, and as many pictures of each other kind, floats in [0, 1]."""
+    random = np.random.default_rng(5)
+    x = digits.astype(np.float32) / 255
+    kinds = {"digits": x, "letters": letters(len(x), seed=5)[0].astype(np.float32) / 255}
+    if not config.smoke:
+        kinds["fashion"] = data.load("fashion_mnist", data_dir=config.data_dir).test.astype(np.float32) / 255
+    kinds["shuffled"] = random.permuted(x.reshape(len(x), -1), axis=1).reshape(x.shape)
+    kinds["noise"] = random.uniform(size=x.shape).astype(np.float32)
+    return kinds
+
+
+def trained(make: Callable[[], Autoencoder], x: np.ndarray, seeds, epochs: int, batch_size: int):
+    """The trained model of every seed, as a function x -> x̂."""
+    states, _ = train_points(make, x, points={}, seeds=np.array(seeds), optimizer=optax.adam(1e-3),
+                             shuffle_key=jax.random.key(0), epochs=epochs, batch_size=batch_size)
+    ae = make()
+    for index in range(len(seeds)):
+        params = jax.tree.map(lambda leaf, i=index: leaf[i], states.params)
+        yield lambda inputs, params=params: reconstruct(ae, params, inputs)
+
+
+def outputs(model, inputs: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """The first outputs of each kind, for the figure; its error, and both ratios to the digits'."""
+    shown, row, energy = {}, {}, {}
+    for kind, x in inputs.items():
+        restored = model(x)
+        shown[kind] = restored[:3]
+        row[f"{kind}: error"] = float(np.mean((restored - x) ** 2))
+        energy[kind] = float(np.mean(x**2))
+    for kind in list(inputs)[1:]:
+        ratio = row[f"{kind}: error"] / row["digits: error"]
+        row |= {f"{kind}: ratio": ratio, f"{kind}: ratio by energy": ratio * energy["digits"] / energy[kind]}
+    return shown, row
+
+
+def memorise(record: Record, config: Config, dataset: data.Dataset) -> None:
+    """A wide under-complete net on few images, and PCA on the same ones: training against test error."""
+    x, test = dataset.train[:config.memorised], dataset.test
+    settings = {"images": len(x), "epochs": config.memorising_epochs, "widths": config.memorising_widths,
+                "code": config.under, "seeds": config.seeds, "data": dataset.digest}
+    name = "-".join(map(str, (784, *config.memorising_widths, config.under)))
+    if record.done(name, settings):
+        return
+    network = networks.Dense(shape=SHAPE, code_dim=config.under, widths=config.memorising_widths, activation="relu",
+                             code_activation="identity")
+    linear = pca(x.astype(np.float32) / 255, config.under)
+    found = {f"PCA-{config.under} of {len(x):,} images": ([linear.reconstruct], [0]),
+             name: (trained(lambda: variants.standard(network), x, config.seeds, config.memorising_epochs, 50),
+                    config.seeds)}
+    for label, (each, seeds) in found.items():
+        errors = [[float(np.mean((model(part) - part) ** 2)) for part in (x.astype(np.float32) / 255,
+                                                                         test.astype(np.float32) / 255)]
+                  for model in each]
+        record.add(label, settings, {
+            "training error": ("[0, 1]²", [a for a, _ in errors]), "test error": ("[0, 1]²", [b for _, b in errors]),
+            "test over training": ("", [b / a for a, b in errors])}, seeds=seeds, n=len(test))
+
+
+def _values(rows: list[dict[str, float]]) -> dict[str, tuple[str, list[float]]]:
+    return {metric: ("[0, 1]²" if metric.endswith("error") else "of the digits' error", [row[metric] for row in rows])
+            for metric in rows[0]}
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config, description=__doc__))
