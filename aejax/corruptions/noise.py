@@ -114,7 +114,8 @@ def salt_and_pepper_noise(rate: Level = 0.25) -> Corruption:
     _check_level("salt_and_pepper_noise: rate", rate, 1.0)
 
     def corrupt(key: Key, x: Float[Array, "batch *datum"]) -> Float[Array, "batch *datum"]:
-        byte, below = _bytes_below(key, x, _level(key, x, rate) / 2)   # one draw for both: below black, from there to twice it white
+        byte, below = _bytes_below(key, x, _level(key, x, rate) / 2)
+        # one draw for both: below the bound black, from there to twice it white
         return jnp.where(byte < below, 0.0, jnp.where(byte < 2 * below, 1.0, x))
     return _elementwise(corrupt)
 

@@ -2,7 +2,6 @@
 
 import math
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
@@ -16,6 +15,7 @@ from aejax.networks.common import (
     depth_to_space,
     repeat_phases,
 )
+from aejax.networks.convolution import Convolution
 from aejax.types import InputError
 
 
@@ -34,6 +34,7 @@ class Convolutional(nn.Module):
       code_activation: of the code.
       precision: of the factors of products and convolutions, as for `Dense`; norms are computed in float32.
 
+    >>> import jax
     >>> network = Convolutional(shape=(21, 18, 3), code_dim=5)
     >>> network.init_with_output(jax.random.key(0), jnp.zeros((2, 21, 18, 3)))[0].shape
     (2, 21, 18, 3)
@@ -66,13 +67,13 @@ class Convolutional(nn.Module):
         step = 2 ** len(self.channels)
         self.inner = (self.padded[0] // step, self.padded[1] // step, self.channels[-1])
         factors = {"dtype": PRECISIONS[self.precision]}
-        self.down = [nn.Conv(c, (3, 3), strides=2, padding=((0, 1), (0, 1)), **factors) for c in self.channels]
+        self.down = [Convolution(c, stride=2, precision=self.precision) for c in self.channels]
         self.down_norms = [nn.GroupNorm(math.gcd(8, c), dtype=jnp.float32) for c in self.channels]
         self.to_code = nn.Dense(self.code_dim, **factors)
         self.from_code = nn.Dense(math.prod(self.inner), **factors)
         outputs = (*self.channels[-2::-1], self.shape[2])
         subpixel = repeat_phases(nn.initializers.lecun_normal())
-        self.up = [nn.Conv(4 * c, (3, 3), kernel_init=subpixel, **factors) for c in outputs]
+        self.up = [Convolution(4 * c, kernel_init=subpixel, precision=self.precision) for c in outputs]
         self.up_norms = [nn.GroupNorm(math.gcd(8, c), dtype=jnp.float32) for c in outputs[:-1]]
 
     def encode(self, x: Float[Array, "batch h w c"]) -> Float[Array, "batch code"]:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
@@ -46,6 +45,7 @@ class Dense(nn.Module):
       precision: "bfloat16" rounds the two factors of every product to it and adds up in float32; parameters, biases,
         activations and Jacobians stay float32. "float32" rounds nothing.
 
+    >>> import jax
     >>> network = Dense(shape=(28, 28, 1), code_dim=30)
     >>> sum(p.size for p in jax.tree.leaves(network.init(jax.random.key(0), jnp.zeros((1, 784)))))
     47854

@@ -2,13 +2,11 @@
 
 import math
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
 from aejax.networks.common import (
-    PRECISIONS,
     Activation,
     activation_function,
     check_precision,
@@ -16,6 +14,7 @@ from aejax.networks.common import (
     depth_to_space,
     repeat_phases,
 )
+from aejax.networks.convolution import Convolution
 from aejax.types import InputError
 
 
@@ -28,10 +27,9 @@ class ResidualBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "batch h w c"]) -> Float[Array, "batch h w c"]:
-        factors = {"dtype": PRECISIONS[self.precision]}
-        hidden = activation_function(self.activation)(nn.Conv(self.channels, (3, 3), **factors)(x))
-        return x + nn.Conv(self.channels, (3, 3), kernel_init=nn.initializers.zeros_init(), **factors)(
-            hidden).astype(jnp.float32)
+        hidden = activation_function(self.activation)(Convolution(self.channels, precision=self.precision)(x))
+        zeros = nn.initializers.zeros_init()
+        return x + Convolution(self.channels, kernel_init=zeros, precision=self.precision)(hidden)
 
 
 class UNet(nn.Module):
@@ -55,6 +53,7 @@ class UNet(nn.Module):
         the network is told where they were by one more channel for each of theirs. None: nothing is marked.
       precision: of the factors of convolutions, as for `Dense`.
 
+    >>> import jax
     >>> network = UNet(shape=(21, 18, 3), channels=(4, 8))
     >>> network.init_with_output(jax.random.key(0), jnp.zeros((2, 21, 18, 3)))[0].shape
     (2, 21, 18, 3)
@@ -92,16 +91,15 @@ class UNet(nn.Module):
         return math.prod(self.inner)
 
     def setup(self):
-        factors = {"dtype": PRECISIONS[self.precision]}
         block = {"activation": self.activation, "precision": self.precision}
-        self.head = nn.Conv(self.channels[0], (3, 3), **factors)
-        self.down = [nn.Conv(c, (3, 3), strides=2, padding=((0, 1), (0, 1)), **factors) for c in self.channels[1:]]
+        self.head = Convolution(self.channels[0], precision=self.precision)
+        self.down = [Convolution(c, stride=2, precision=self.precision) for c in self.channels[1:]]
         self.down_blocks = [[ResidualBlock(c, **block) for _ in range(self.blocks)] for c in self.channels[1:]]
         subpixel = repeat_phases(nn.initializers.lecun_normal())
         outputs = self.channels[-2::-1]
-        self.up = [nn.Conv(4 * c, (3, 3), kernel_init=subpixel, **factors) for c in outputs]
+        self.up = [Convolution(4 * c, kernel_init=subpixel, precision=self.precision) for c in outputs]
         self.up_blocks = [[ResidualBlock(c, **block) for _ in range(self.blocks)] for c in outputs[:-1]]
-        self.tail = nn.Conv(self.shape[2], (3, 3), **factors)
+        self.tail = Convolution(self.shape[2], precision=self.precision)
 
     def encode(self, x: Float[Array, "batch h w c"]) -> Float[Array, "batch code"]:
         """The deepest features."""
@@ -131,9 +129,9 @@ class UNet(nn.Module):
         step = 2 ** (len(self.channels) - 1)
         height, width = self.inner[0] * step, self.inner[1] * step
         x = jnp.pad(x, ((0, 0), (0, height - self.shape[0]), (0, width - self.shape[1]), (0, 0)), mode="edge")
-        features = [activation(self.head(x).astype(jnp.float32))]
+        features = [activation(self.head(x))]
         for convolution, blocks in zip(self.down, self.down_blocks, strict=True):
-            x = activation(convolution(features[-1]).astype(jnp.float32))
+            x = activation(convolution(features[-1]))
             for block in blocks:
                 x = block(x)
             features.append(x)
@@ -142,11 +140,11 @@ class UNet(nn.Module):
     def _output(self, x: Array, skips: list[Array | None]) -> Array:
         activation = activation_function(self.activation)
         for convolution, blocks, skip in zip(self.up, [*self.up_blocks, []], skips, strict=True):
-            x = depth_to_space(convolution(x).astype(jnp.float32))
+            x = depth_to_space(convolution(x))
             x = activation(x if skip is None else x + skip)
             for block in blocks:
                 x = block(x)
-        return self.tail(x).astype(jnp.float32)[:, : self.shape[0], : self.shape[1]]
+        return self.tail(x)[:, : self.shape[0], : self.shape[1]]
 
     def __call__(self, x: Float[Array, "batch h w c"]) -> Float[Array, "batch h w c"]:
         return self.reconstruct(x)

@@ -1,11 +1,9 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
-from aejax import networks, variants
-from aejax.train import fit
+from aejax import networks
 from aejax.types import InputError
 
 
