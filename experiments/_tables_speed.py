@@ -27,7 +27,7 @@ def speed(results: dict[str, Any]) -> str:
                                                                                      "ratio to ours")
         denoised.append(f"{prefix}{measured(f'{prefix}denoising', 'ratio to ours')}")
     rows["denoising (masking) over standard"] = ", ".join(denoised)
-    rows["other variants over standard, 784-30-784"] = each("variant ", "ratio", ("standard",))
+    rows["other variants over standard, 784-30-784"] = each("variant ", "ratio", ("standard", "few images"))
     rows["convolutional, 32/64 channels: PyTorch's epoch over ours"] = each("convolutional ", "ratio", ("ours",))
     rows["`sweep`, 784-30-784: an epoch of all models over one of `fit`"] = each(
         "sweep ", "ratio", ("denoising, one fit", "standard, one fit"))
