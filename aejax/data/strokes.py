@@ -1,12 +1,17 @@
 """Letters drawn with a round pen: pictures made as digits are, that are none."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from aejax.files import InputError
 
+Strokes = Sequence[Sequence[tuple[float | int, float | int]]]
+
 # Straight strokes of letters that no digit looks like: corners joined in order, y downwards, in a unit square.
-LETTERS: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {
+LETTERS: dict[str, Strokes] = {
     "A": (((0, 1), (0.5, 0), (1, 1)), ((0.2, 0.6), (0.8, 0.6))),
     "E": (((1, 0), (0, 0), (0, 1), (1, 1)), ((0, 0.5), (0.8, 0.5))),
     "F": (((1, 0), (0, 0), (0, 1)), ((0, 0.5), (0.8, 0.5))),
@@ -43,8 +48,8 @@ def letters(n: int, *, seed: int = 0) -> tuple[UInt8[np.ndarray, "n 28 28 1"], n
     return np.stack([_draw(LETTERS[name], random) for name in names])[..., None], names
 
 
-def _draw(strokes: tuple[tuple[tuple[float, float], ...], ...], random: np.random.Generator) -> np.ndarray:
-    """One letter in one hand: grey falls off over a pixel at the pen's edge."""
+def _draw(strokes: Strokes, random: Any) -> UInt8[np.ndarray, "28 28"]:
+    """One letter in one hand, drawn by a numpy Generator: grey falls off over a pixel at the pen's edge."""
     angle, slant = random.normal(0, 0.12), random.normal(0, 0.15)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     shape = turn @ np.array([[random.uniform(0.6, 0.9), slant], [0, random.uniform(0.85, 1.0)]]) * (BOX - 2)
