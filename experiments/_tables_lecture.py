@@ -50,7 +50,7 @@ def _names(results: Results) -> list[str]:
 
 def spiral(results: Results) -> str:
     """What denoising does around the spiral, beside the best denoiser."""
-    return _down(results, ["denoising network", "E[x|x̃], exact"], {
+    return _down(results, sorted(_names(results), key=lambda name: name.rpartition(" ")[2]), {
         "error": ("squared error of the output", "{:.5f}"),
         "on the curve": ("a point of the curve travels", "{:.3f}"),
         "on the curve, at most": ("… at most", "{:.3f}"),
@@ -65,8 +65,8 @@ def spiral(results: Results) -> str:
         "cosine": ("cosine of arrow and score, mean", "{:.3f}"),
         "cosine, 5th percentile": ("… 5th percentile", "{:.3f}"),
         "cosine at least 0.9": ("… share of places of at least 0.9", "{:.3f}")},
-        "Distances in the plane's units; turns are 0.3 apart, σ = 0.04. Cosines at random places of the square whose "
-        "density is at least a thousandth of the highest.")
+        "Distances in the plane's units; turns are half the radius apart, σ is 2/15 of that. Cosines at random places "
+        "of the square whose density is at least a thousandth of the highest.")
 
 
 def unrolling(results: Results) -> str:
@@ -78,11 +78,14 @@ def unrolling(results: Results) -> str:
         "between codes": ("decoded code half-way between two codes, to curve, %", "{:.2f}"),
         "between points": ("place half-way between two points, to curve, %", "{:.2f}"),
         "beyond the codes": ("decoded codes up to 10 % beyond all codes, to curve, %", "{:.2f}"),
-        "jump there": ("greatest jump of the code between neighbours, of its range", "{:.3f}"),
-        "tear at": ("it lies at, share of arc length", "{:.2f}"),
-        "torn off": ("points further than 5 % from their reconstruction, %", "{:.1f}"),
+        "ends apart": ("images of the least and the greatest code, from each other, %", "{:.1f}"),
+        "tear at": ("the worst point lies at, share of arc length", "{:.2f}"),
+        "tear's length": ("length of the torn piece around it, % of the arc", "{:.1f}"),
+        "code runs back": ("code runs back over it, of its range", "{:.2f}"),
+        "torn off": ("points further than 5 % from their reconstruction, % of all", "{:.1f}"),
         "error, at most": ("greatest error, %", "{:.1f}"),
-        "spearman from the tear on": ("Spearman's correlation counted from the tear, the rest", "{:.4f}")},
+        "error elsewhere": ("mean error of the rest, %", "{:.2f}"),
+        "spearman from the tear on": ("Spearman's correlation of the rest, counted from the tear", "{:.4f}")},
         "4,000 new points; the size is the curve's longest extent.")
 
 
@@ -91,7 +94,8 @@ def linear_pca(results: Results) -> str:
     return _across(results, _names(results), {
         "test MSE": ("test MSE", "{:.5f}"), "PCA's test MSE": ("PCA's", "{:.5f}"), "above PCA": ("above, %", "{:.2f}"),
         "above PCA in training": ("in training, %", "{:.2f}"), "eigenvalue gap": ("λ_d / λ_(d+1)", "{:.3f}"),
-        "largest angle": ("largest principal angle, °", "{:.2f}"), "median angle": ("median, °", "{:.3f}")},
+        "largest angle": ("largest principal angle, °", "{:.2f}"), "median angle": ("median, °", "{:.3f}"),
+        "largest angle of a component": ("largest of a single axis, °", "{:.1f}")},
         "d", "Test MSE of 10,000 images, pixels in [0, 1].")
 
 

@@ -11,12 +11,12 @@ Result: experiments/results/linear_pca.json and .png
 """
 
 import dataclasses
+from collections.abc import Callable, Iterator
 
 import jax
 import numpy as np
 import optax
 import tyro
-from scipy.linalg import orthogonal_procrustes
 
 from aejax import data, figures, losses, metrics, networks, variants
 from aejax.applications.reconstruction import PCA, pca, reconstruct
@@ -57,11 +57,12 @@ def main(config: Config) -> Record:
         best = best or components(x, max(config.code_dims) + 1)
         linear, variance = PCA(best[0].mean, best[0].components[:d]), best[1]
         errors = [float(np.mean((linear.reconstruct(part) - part) ** 2)) for part in (x, test)]
-        rows = [compare(config, d, seed, x, test, linear, record if d == SHOWN and seed == config.seeds[0] else None)
-                for seed in config.seeds]
-        values = {metric: (unit, [row[metric] for row in rows]) for metric, unit in
-                  {"training MSE": "[0, 1]²", "test MSE": "[0, 1]²", "largest angle": "degrees",
-                   "median angle": "degrees"}.items()}
+        rows = []
+        for kernel, trained in networks_of(config, d, x):
+            rows.append(compare(kernel, trained, x, test, linear))
+            if d == SHOWN and len(rows) == 1:
+                draw(record, kernel, linear, x)
+        values = {metric: (UNITS.get(metric, "degrees"), [row[metric] for row in rows]) for metric in rows[0]}
         values |= {"PCA's training MSE": ("[0, 1]²", errors[:1]), "PCA's test MSE": ("[0, 1]²", errors[1:]),
                    "above PCA": ("% of its test MSE", [100 * (row["test MSE"] / errors[1] - 1) for row in rows]),
                    "above PCA in training": ("% of its MSE", [100 * (row["training MSE"] / errors[0] - 1)
@@ -71,37 +72,58 @@ def main(config: Config) -> Record:
     return record
 
 
+UNITS = {"training MSE": "[0, 1]²", "test MSE": "[0, 1]²"}   # the rest: angles
+
+
 def components(x: np.ndarray, count: int) -> tuple[PCA, np.ndarray]:
     """PCA of the training images, and the variance along each component."""
     linear = pca(x, count)
     return linear, linear.encode(x).astype(np.float64).var(axis=0)
 
 
-def compare(config: Config, d: int, seed: int, x: np.ndarray, test: np.ndarray, linear: PCA, record: Record | None,
-            ) -> dict[str, float]:
-    """One trained network beside PCA."""
+def networks_of(config: Config, d: int, x: np.ndarray) -> Iterator[tuple[np.ndarray, Callable]]:
+    """The network of every seed after training: its kernel W (n, d), and x -> x̂."""
     network = networks.Dense(shape=x.shape[1:], code_dim=d, tied=True, code_activation="identity")
     ae = variants.standard(network, reconstruction=losses.squared_error(activation="identity", range=None))
     steps = config.epochs * (len(x) // config.batch_size)
     optimizer = optax.sgd(optax.cosine_decay_schedule(config.learning_rate, steps), momentum=0.9)
-    state, _ = fit(ae, x, optimizer=optimizer, key=jax.random.key(seed), epochs=config.epochs,
-                   batch_size=config.batch_size)
-    errors = [float(np.mean((reconstruct(ae, state.params, part) - part) ** 2)) for part in (x, test)]
-    kernel = np.asarray(state.params["encoder_kernel_0"], np.float64)
+    for seed in config.seeds:
+        state, _ = fit(ae, x, optimizer=optimizer, key=jax.random.key(seed), epochs=config.epochs,
+                       batch_size=config.batch_size)
+        yield (np.asarray(state.params["encoder_kernel_0"], np.float64),
+               lambda inputs, params=state.params: reconstruct(ae, params, inputs))
+
+
+def compare(kernel: np.ndarray, trained: Callable, x: np.ndarray, test: np.ndarray, linear: PCA) -> dict[str, float]:
+    """One trained network beside PCA: errors, angles of the subspaces, and of single components."""
+    errors = [float(np.mean((trained(part) - part) ** 2)) for part in (x, test)]
     angles = metrics.principal_angles(kernel, linear.components.T)
-    if record is not None:
-        draw(record, kernel, linear, x.shape[1:])
+    single = np.abs(np.sum(own_axes(kernel, x) * linear.components, axis=1))
     return {"training MSE": errors[0], "test MSE": errors[1], "largest angle": float(angles[-1]),
-            "median angle": float(np.median(angles))}
+            "median angle": float(np.median(angles)),
+            "largest angle of a component": float(np.degrees(np.arccos(np.clip(single.min(), 0, 1))))}
 
 
-def draw(record: Record, kernel: np.ndarray, linear: PCA, shape: tuple[int, ...]) -> None:
-    """The network's kernels as they are, and turned within their subspace as near to PCA's as they go."""
-    turn, _ = orthogonal_procrustes(kernel, linear.components.T)
+def own_axes(kernel: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """The network's own principal axes, (d, n): within the span of W, ordered by the data's variance along them.
+
+    The error does not change when a tied linear network's code is turned, so its kernels are any basis of the subspace.
+    Its codes tell the axes apart, without a look at PCA of the images.
+    """
+    basis, _ = np.linalg.qr(kernel)
+    codes = x.reshape(len(x), -1) @ basis.astype(np.float32)
+    _, turn = np.linalg.eigh(np.cov(codes.T.astype(np.float64)))
+    return (basis @ turn[:, ::-1]).T
+
+
+def draw(record: Record, kernel: np.ndarray, linear: PCA, x: np.ndarray) -> None:
+    """PCA's components, the network's kernels as they are, and its own axes; a component's sign means nothing."""
+    axes = own_axes(kernel, x)
+    axes *= np.sign(np.sum(axes * linear.components, axis=1))[:, None]
     named = {"PCA's components": linear.components, "the network's kernels": kernel.T,
-             "the same, turned together": (kernel @ turn).T}
-    figures.kernels(record.path.with_suffix(".png"), {name: rows.reshape(-1, *shape) for name, rows in named.items()},
-                    columns=4, rows=SHOWN // 4)
+             "the network's axes, by variance": axes}
+    figures.kernels(record.path.with_suffix(".png"), {name: rows.reshape(-1, *x.shape[1:])
+                                                      for name, rows in named.items()}, columns=4, rows=SHOWN // 4)
 
 
 if __name__ == "__main__":

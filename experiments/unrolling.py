@@ -39,13 +39,15 @@ class Config(BaseConfig):
     batch_size: int = 250
     width: int = 128
     learning_rate: float = 3e-3
+    measured: int = 4000
 
 
 def main(config: Config) -> Record:
     """Trains on both curves from every seed, records, and draws the first seed of each."""
     record = Record("unrolling", config)
     if config.smoke:
-        config = dataclasses.replace(config, seeds=(0, 1), points=200, epochs=2, batch_size=50, width=8)
+        config = dataclasses.replace(config, seeds=(0, 1), points=200, epochs=2, batch_size=50, width=8,
+                                     measured=200)
     settings = {k: v for k, v in dataclasses.asdict(config).items() if k not in ("data_dir", "output")}
     ae = autoencoder(config)
     pictures = {}
@@ -53,7 +55,7 @@ def main(config: Config) -> Record:
         if record.done(name, settings):
             continue
         x = helix(config.points, share, seed=0)[0]
-        _add(record, f"{name}, PCA-1", settings, [measure(*linear_functions(x), share)], [0])
+        _add(record, f"{name}, PCA-1", settings, [measure(*linear_functions(x), share, config.measured)], [0], config)
         steps = config.epochs * (len(x) // config.batch_size)
         states, _ = train_points(lambda: ae, x, points={}, seeds=np.array(config.seeds),
                                  optimizer=optax.adam(optax.cosine_decay_schedule(config.learning_rate, steps)),
@@ -61,10 +63,10 @@ def main(config: Config) -> Record:
         rows = []
         for index in range(len(config.seeds)):
             to_code, to_curve = functions(ae, jax.tree.map(lambda leaf, i=index: leaf[i], states.params))
-            rows.append(measure(to_code, to_curve, share))
+            rows.append(measure(to_code, to_curve, share, config.measured))
             if index == 0:
                 pictures[name] = picture(to_code, to_curve, share)
-        _add(record, name, settings, rows, config.seeds)
+        _add(record, name, settings, rows, config.seeds, config)
     if len(pictures) == 2:
         figures.unrolled(record.path.with_suffix(".png"), pictures)
     return record
@@ -94,40 +96,46 @@ def linear_functions(x: np.ndarray):
     return lambda p: linear.encode(p)[:, 0], lambda z: z[:, None] @ linear.components + linear.mean
 
 
-def measure(to_code, to_curve, share: float) -> dict[str, float]:
+def measure(to_code, to_curve, share: float, n: int) -> dict[str, float]:
     """Order, distance, and what lies between the codes, on new points."""
-    x, t = helix(4000, share, seed=1)
+    x, t = helix(n, share, seed=1)
     order = np.argsort(t)
     x, t = x[order], t[order]
     z = to_code(x)
     back = to_curve(z)
     error = np.linalg.norm(back - x, axis=1)
     random = np.random.default_rng(2)
-    one, other = random.integers(0, len(x), (2, 4000))
+    one, other = random.integers(0, len(x), (2, n))
     middle = (z[one] + z[other]) / 2   # a code between two codes, and a place between two points
     low, high = z.min(), z.max()
     beyond = np.concatenate([low - 0.1 * (high - low) * np.linspace(0, 1, 50),
                              high + 0.1 * (high - low) * np.linspace(0, 1, 50)])
-    row = {"spearman": abs(float(spearmanr(z, t)[0])), "error": 100 * float(error.mean()) / SIZE,
+    ends = to_curve(np.array([low, high]))
+    row = {"ends apart": 100 * float(np.linalg.norm(ends[1] - ends[0])) / SIZE,
+           "spearman": abs(float(spearmanr(z, t)[0])), "error": 100 * float(error.mean()) / SIZE,
            "distance": _far(back, x), "between codes": _far(to_curve(middle), x),
            "between points": _far((x[one] + x[other]) / 2, x), "beyond the codes": _far(to_curve(beyond), x)}
-    if share == CLOSED:
-        row |= torn(t, z, error)
-    return row
+    return row | torn(t, z, error) if share == CLOSED else row
 
 
 def torn(t: np.ndarray, z: np.ndarray, error: np.ndarray) -> dict[str, float]:
-    """Where a closed curve tears: the neighbours on it whose codes lie furthest apart, and what is lost there.
+    """Where a closed curve tears: the piece around its worst point that is lost, and how far the code runs over it.
 
-    Starting there, arc length and code should run together: the order without the tear.
+    The encoder is continuous: over the torn piece the code runs back through the whole range. Counted from there, arc
+    length and code should run together on the rest, the order without the tear. t rises, and 0 is the same place as 1.
+    At most the worse half counts as lost.
     """
-    jump = np.abs(np.diff(z, append=z[:1])) / np.ptp(z)
-    place = int(np.argmax(jump))
-    turned = (t - t[place]) % 1
-    inside = error <= LOST
-    return {"tear at": float(t[place]), "jump there": float(jump[place]), "torn off": 100 * float(np.mean(~inside)),
+    worst, lost = int(np.argmax(error)), error > max(LOST, float(np.median(error)))
+    n = len(t)
+    before = next(k for k in range(n) if not lost[worst - k])        # negative indices go round
+    after = next(k for k in range(n) if not lost[(worst + k) % n])
+    first, last = worst - before, (worst + after) % n                # the neighbours that are kept
+    turned = (t - t[last]) % 1
+    return {"tear at": float(t[worst]), "tear's length": 100 * float((t[last] - t[first]) % 1),
+            "code runs back": float(abs(z[last] - z[first]) / np.ptp(z)), "torn off": 100 * float(np.mean(lost)),
             "error, at most": 100 * float(error.max()) / SIZE,
-            "spearman from the tear on": abs(float(spearmanr(z[inside], turned[inside])[0]))}
+            "error elsewhere": 100 * float(error[~lost].mean()) / SIZE,
+            "spearman from the tear on": abs(float(spearmanr(z[~lost], turned[~lost])[0]))}
 
 
 def picture(to_code, to_curve, share: float) -> dict[str, np.ndarray]:
@@ -138,17 +146,17 @@ def picture(to_code, to_curve, share: float) -> dict[str, np.ndarray]:
 
 
 def _far(points: np.ndarray, curve: np.ndarray) -> float:
-    """Mean distance to the curve in % of its size; its 4,000 points are closer together than 0.1 %."""
+    """Mean distance to the curve in % of its size; its 4,000 measured points are closer together than 0.1 %."""
     return 100 * float(distance_to_curve(points, curve)[0].mean()) / SIZE
 
 
 UNITS = {"spearman": "", "spearman from the tear on": "", "tear at": "share of arc length",
-         "jump there": "of the code's range", "torn off": "% of the points"}
+         "tear's length": "% of arc length", "code runs back": "of the code's range", "torn off": "% of the points"}
 
 
-def _add(record: Record, name: str, settings, rows, seeds) -> None:
+def _add(record: Record, name: str, settings, rows, seeds, config: Config) -> None:
     record.add(name, settings, {metric: (UNITS.get(metric, "% of the size"), [row[metric] for row in rows])
-                                for metric in rows[0]}, seeds=seeds, n=4000)
+                                for metric in rows[0]}, seeds=seeds, n=config.measured)
 
 
 if __name__ == "__main__":

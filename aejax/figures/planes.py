@@ -11,7 +11,7 @@ from aejax.figures.general import COLOURS, _figure, _save
 Points = Float[np.ndarray, "n 2"]
 
 
-def denoising_field(path: str | Path, *, curve: Points, corrupted: Points, restored: Points,
+def denoising_field(path: str | Path, *, curve: Float[np.ndarray, "m 2"], corrupted: Points, restored: Points,
                     places: Float[np.ndarray, "h w 2"], moved: Float[np.ndarray, "h w 2"], every: int = 1) -> None:
     """What a denoising network does to the plane: points in and out, arrows, and how far each place travels.
 

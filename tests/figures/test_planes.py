@@ -17,7 +17,7 @@ def drawn(monkeypatch):
 
 
 def field(path):
-    figures.denoising_field(path, curve=CURVE, corrupted=CURVE + 0.1, restored=CURVE, places=PLACES,
+    figures.denoising_field(path, curve=CURVE[::4], corrupted=CURVE + 0.1, restored=CURVE, places=PLACES,
                             moved=PLACES * [0.5, 1.0], every=5)
 
 
