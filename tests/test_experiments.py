@@ -5,6 +5,7 @@ import importlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from experiments._record import BaseConfig, Record
@@ -84,3 +85,32 @@ def test_the_committed_plan_fits_the_networks():
         beside = found[f"784-{d}-784", "work an image"] - 10 * 784 * d   # five products of n x 784 x d; and what each
         assert 0 < beside < 20 * (784 + d)                               # pixel and unit needs: under 20 operations
         assert found[f"784-{d}-784", "all-reduced"] == 4 * (2 * 784 * d + 784 + d) + 4   # parameters, and the loss
+
+
+@pytest.mark.parametrize("place", [0.3, 0.0])   # in the middle, and across the point where arc length begins
+def test_a_tear_is_found_and_measured(place):
+    from experiments import unrolling
+    t = np.arange(1000) / 1000
+    inside = np.minimum((t - place) % 1, (place - t) % 1) < 0.0195   # here the code runs back
+    back = 1 - ((t - place + 0.02) % 1) / 0.04
+    z = np.where(inside, back, (t - place - 0.02) % 1 / 0.96)
+    error = np.where(inside, 1.0 - 10 * np.minimum((t - place) % 1, (place - t) % 1), 0.01)
+    found = unrolling.torn(t, z, error)
+    assert found["tear at"] == pytest.approx(place, abs=1e-9)
+    assert found["tear's length"] == pytest.approx(4) and found["torn off"] == pytest.approx(3.9)
+    assert found["code runs back"] == pytest.approx(1, abs=0.05)
+    assert found["spearman from the tear on"] == pytest.approx(1) and found["error, at most"] == pytest.approx(50)
+    assert found["error elsewhere"] == pytest.approx(0.5)
+
+
+def test_axes_are_told_apart_by_variance_alone():
+    from experiments import linear_pca
+    random = np.random.default_rng(0)
+    axes, _ = np.linalg.qr(random.normal(size=(6, 6)))
+    codes, _ = np.linalg.qr(random.normal(size=(500, 6)) @ np.diag([5, 4, 3, 1, 1, 1]))
+    codes -= codes.mean(axis=0)
+    x = (codes * [5, 4, 3, 1, 1, 1] @ axes.T).astype(np.float32)
+    *_, rows = np.linalg.svd(x, full_matrices=False)
+    kernel = rows[:3].T @ random.normal(size=(3, 3))   # any basis of the subspace
+    found = linear_pca.own_axes(kernel, x.reshape(500, 2, 3))
+    np.testing.assert_allclose(np.abs(found @ rows[:3].T), np.eye(3), atol=1e-3)
