@@ -1,4 +1,4 @@
-"""Tables of docs/lecture.md, from the results of the experiments about manifolds and under- and over-complete codes."""
+"""Tables of docs/lecture_manifolds.md: experiments about curves, and under- and over-complete codes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -92,8 +92,8 @@ def unrolling(results: Results) -> str:
 def linear_pca(results: Results) -> str:
     """The tied linear network beside PCA for every code_dim."""
     return _across(results, _names(results), {
-        "test MSE": ("test MSE", "{:.5f}"), "PCA's test MSE": ("PCA's", "{:.5f}"), "above PCA": ("above, %", "{:.2f}"),
-        "above PCA in training": ("in training, %", "{:.2f}"), "eigenvalue gap": ("λ_d / λ_(d+1)", "{:.3f}"),
+        "test MSE": ("test MSE", "{:.5f}"), "PCA's test MSE": ("PCA's", "{:.5f}"), "above PCA": ("above, %", "{:.3f}"),
+        "above PCA in training": ("in training, %", "{:.3f}"), "eigenvalue gap": ("λ_d / λ_(d+1)", "{:.3f}"),
         "largest angle": ("largest principal angle, °", "{:.2f}"), "median angle": ("median, °", "{:.3f}"),
         "largest angle of a component": ("largest of a single axis, °", "{:.1f}")},
         "d", "Test MSE of 10,000 images, pixels in [0, 1].")
@@ -111,15 +111,24 @@ def over_complete(results: Results) -> str:
 
 
 def copying(results: Results) -> str:
-    """Errors on non-digits over that on digits."""
+    """Errors on non-digits over that on digits, and how much of each kind is missed."""
     names = [name for name in _names(results) if (name, "digits: error") in _found(results)]
-    kinds = ("letters", "fashion", "shuffled", "noise")
+    kinds = {"letters": "letters", "fashion": "Fashion", "shuffled": "shuffled", "noise": "noise"}
     return _across(results, names, {
-        "digits: error": ("error on digits", "{:.5f}"),
-        **{f"{kind}: ratio": (f"{kind}, ratio", "{:.1f}") for kind in kinds},
-        **{f"{kind}: ratio by energy": (f"{kind}, by energy", "{:.1f}") for kind in kinds}},
-        "", "Errors are MSE, pixels in [0, 1], of 10,000 test digits and as many of each kind; by energy: each error "
-        "divided by the mean square of its pictures.")
+        "digits: error": ("digits, error", "{:.5f}"), "letters: error": ("letters, error", "{:.5f}"),
+        **{f"{kind}: ratio": (f"{text}, ratio", "{:.1f}") for kind, text in kinds.items()},
+        **{f"{kind}: ratio inside": (f"{text}, ratio inside", "{:.1f}") for kind, text in kinds.items()}},
+        "", "Errors are MSE, pixels in [0, 1], of 10,000 test digits and as many of each kind; ratios are errors over "
+        "that on digits; inside: of pixels whose standard deviation over training digits is above 0.1.")
+
+
+def missed(results: Results) -> str:
+    """The share of each kind of picture that is not reproduced."""
+    names = [name for name in _names(results) if (name, "digits: error") in _found(results)]
+    kinds = {"digits": "digits", "letters": "letters", "fashion": "Fashion", "shuffled": "shuffled digits",
+             "noise": "noise"}
+    return _across(results, names, {f"{kind}: missed": (text, "{:.1f}") for kind, text in kinds.items()}, "missed, %",
+                   "Mean squared error in % of the mean square of the pictures: 0 is a copy, 100 a black picture.")
 
 
 def memorising(results: Results) -> str:
@@ -131,4 +140,5 @@ def memorising(results: Results) -> str:
 
 
 TABLES = {"spiral": spiral, "unrolling": unrolling, "linear_pca": linear_pca, "over_complete": over_complete,
-          "identity_copying": copying, "identity_copying.memorising": memorising}
+          "identity_copying": copying, "identity_copying.missed": missed,
+          "identity_copying.memorising": memorising}

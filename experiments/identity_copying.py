@@ -1,12 +1,14 @@
 """Which autoencoders copy whatever they see? Errors on non-digits, over the error on test digits.
 
 Networks 784-1,000-784 (over-complete, tanh code, sigmoid output) trained on MNIST as basic, denoising and contractive
-autoencoder, beside an under-complete one of 30 units and PCA with 30 components; Adam 1e-3, batch 256. Non-digits:
-letters, Fashion-MNIST test items, test digits with their pixels shuffled (the same greys, no shape) and uniform noise.
-A ratio near 1 means that the network copies. Since brighter pictures give larger errors, the ratio stands also with
-each error divided by the mean square of its pictures. Noise rates and weights were fixed beforehand.
+autoencoder, 3 epochs, beside an under-complete one of 30 units, 12 epochs, and PCA with 30 components; Adam 1e-3,
+batch 256. Non-digits: letters, Fashion-MNIST test items, test digits with their pixels shuffled (the same greys, no
+shape) and uniform noise. A ratio near 1 means that what is no digit is reproduced as well as a digit. Much of the
+picture's edge is black in every digit, where no network can learn to copy: ratios stand also for the pixels inside the
+digits' region. And since a ratio depends on how well digits are done, the part of each kind's energy that is missed
+stands beside it. Noise rates and weights were fixed after one pilot on training images.
 
-And one under-complete net that memorises: 784-1000-500-30 and back, trained long on 1,000 images.
+And one under-complete net that memorises: 784-1000-500-30 and back (ReLU), 200 epochs on 1,000 images.
 
 Command: python -m experiments.identity_copying --data-dir FOLDER   (about 9 minutes on 2 cores)
 Result: experiments/results/identity_copying.json and .png
@@ -41,11 +43,12 @@ class Config(BaseConfig):
     seeds: tuple[int, ...] = (0, 1, 2)
     over: int = 1000
     under: int = 30
-    epochs: int = 4
-    under_epochs: int = 20
+    epochs: int = 3
+    under_epochs: int = 12
     batch_size: int = 256
     memorised: int = 1000
     memorising_epochs: int = 200
+    memorising_batch: int = 100
     memorising_widths: tuple[int, ...] = (1000, 500)
 
 
@@ -57,8 +60,7 @@ def models(config: Config) -> dict[str, Callable[[], Autoencoder]]:
         f"DAE-{config.over}, half masked": lambda: variants.denoising(over, corruption=corruptions.masking_noise(0.5)),
         f"DAE-{config.over}, Gaussian 0.5":
             lambda: variants.denoising(over, corruption=corruptions.gaussian_noise(0.5)),
-        f"CAE-{config.over}, λ = 0.03": lambda: variants.contractive(over, weight=0.03),
-        f"CAE-{config.over}, λ = 0.3": lambda: variants.contractive(over, weight=0.3)}
+        f"CAE-{config.over}, λ = 0.1": lambda: variants.contractive(over, weight=0.1)}
 
 
 def main(config: Config) -> Record:
@@ -67,7 +69,7 @@ def main(config: Config) -> Record:
     dataset = data.load("mnist_mini" if config.smoke else "mnist", data_dir=config.data_dir)
     if config.smoke:
         config = dataclasses.replace(config, seeds=(0,), over=16, under=4, epochs=1, under_epochs=1, memorised=100,
-                                     memorising_epochs=1, memorising_widths=(16,), batch_size=50)
+                                     memorising_epochs=1, memorising_batch=50, memorising_widths=(16,), batch_size=50)
         dataset = dataclasses.replace(dataset, train=dataset.train[:200], test=dataset.test[:50])
     inputs = non_digits(dataset.test, config)
     inside = (dataset.train.astype(np.float32) / 255).std(axis=0) > INK
@@ -82,7 +84,7 @@ def main(config: Config) -> Record:
         record.add(name, settings, _values([row]), seeds=[0], n=len(dataset.test))
     chosen = models(config)
     if config.smoke:   # each is a program of its own to compile
-        chosen = dict([*chosen.items()][1::4])
+        chosen = dict([*chosen.items()][1::3])
     for name, make in chosen.items():
         if record.done(name, settings):
             continue
@@ -153,8 +155,8 @@ def outputs(model, inputs: dict[str, np.ndarray], inside: np.ndarray) -> tuple[d
 def memorise(record: Record, config: Config, dataset: data.Dataset) -> None:
     """A wide under-complete net on few images, and PCA on the same ones: training against test error."""
     x, test = dataset.train[:config.memorised], dataset.test
-    settings = {"images": len(x), "epochs": config.memorising_epochs, "widths": config.memorising_widths,
-                "code": config.under, "seeds": config.seeds, "data": dataset.digest}
+    settings = {"images": len(x), "epochs": config.memorising_epochs, "batch": config.memorising_batch,
+                "widths": config.memorising_widths, "code": config.under, "seeds": config.seeds, "data": dataset.digest}
     name = "-".join(map(str, (784, *config.memorising_widths, config.under)))
     if record.done(name, settings):
         return
@@ -162,7 +164,8 @@ def memorise(record: Record, config: Config, dataset: data.Dataset) -> None:
                              code_activation="identity")
     linear = pca(x.astype(np.float32) / 255, config.under)
     found = {f"PCA-{config.under} of {len(x):,} images": ([linear.reconstruct], [0]),
-             name: (trained(lambda: variants.standard(network), x, config.seeds, config.memorising_epochs, 50),
+             name: (trained(lambda: variants.standard(network), x, config.seeds, config.memorising_epochs,
+                           config.memorising_batch),
                     config.seeds)}
     for label, (each, seeds) in found.items():
         errors = [[float(np.mean((model(part) - part) ** 2)) for part in (x.astype(np.float32) / 255,

@@ -31,7 +31,7 @@ class Config(BaseConfig):
     """Budget of the run; `--smoke` takes few digits and small codes."""
 
     seeds: tuple[int, ...] = (0, 1, 2)
-    code_dims: tuple[int, ...] = (2, 5, 8, 10, 16, 20, 30, 32, 50, 64, 100, 128)
+    code_dims: tuple[int, ...] = (2, 5, 8, 10, 16, 30, 64, 128)
     epochs: int = 15
     batch_size: int = 512
     learning_rate: float = 0.02

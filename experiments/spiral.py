@@ -162,7 +162,7 @@ def draw(record: Record, denoiser: Denoiser, mixture: CurveMixture, seed: int) -
     places = np.stack(np.meshgrid(axis, axis), axis=-1)
     moved = denoiser(places.reshape(-1, 2)).reshape(places.shape)
     figures.denoising_field(record.path.with_suffix(".png"), curve=mixture.points, corrupted=noisy,
-                            restored=denoiser(noisy), places=places, moved=moved, every=6)
+                            restored=denoiser(noisy), places=places, moved=moved, every=8)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def denoising_field(path: str | Path, *, curve: Float[np.ndarray, "m 2"], corrup
       moved: where each place goes.
       every: an arrow for every so many rows and columns.
     """
-    figure = _figure(12.4, 4.3)
+    figure = _figure(12.4, 3.9)
     left, middle, right = figure.subplots(1, 3)
     (x, y), travel = np.moveaxis(places, -1, 0), moved - places
     left.plot(*corrupted.T, ".", color=COLOURS[1], markersize=2.5, label="corrupted input")
@@ -42,7 +42,7 @@ def denoising_field(path: str | Path, *, curve: Float[np.ndarray, "m 2"], corrup
                         (right, "how far each place travels")):
         axes.set(xlim=limits[0], ylim=limits[1], aspect="equal", xlabel="x₁", ylabel="x₂")
         axes.set_title(title, fontsize=10)
-    _save(figure, path)
+    _save(figure, path, colours=255)
 
 
 def unrolled(path: str | Path, rows: dict[str, dict[str, np.ndarray]], *, y: str = "code") -> None:
