@@ -35,6 +35,12 @@ class Config(BaseConfig):
     epochs: int = 15
     batch_size: int = 512
     learning_rate: float = 0.02
+    wide_learning_rate: float = 0.05
+    """From 64 units on: the last of their directions have little variance, and are found slowly."""
+
+    def rate(self, d: int) -> float:
+        """The learning rate at which a code of d units starts."""
+        return self.learning_rate if d < 64 else self.wide_learning_rate
 
 
 def main(config: Config) -> Record:
@@ -50,7 +56,7 @@ def main(config: Config) -> Record:
     best = None
     for d in config.code_dims:
         settings = {"d": d, "seeds": config.seeds, "epochs": config.epochs, "batch_size": config.batch_size,
-                    "learning_rate": config.learning_rate, "data": dataset.digest, "examples": len(x)}
+                    "learning_rate": config.rate(d), "data": dataset.digest, "examples": len(x)}
         name = f"{d}"
         if record.done(name, settings):
             continue
@@ -86,7 +92,7 @@ def networks_of(config: Config, d: int, x: np.ndarray) -> Iterator[tuple[np.ndar
     network = networks.Dense(shape=x.shape[1:], code_dim=d, tied=True, code_activation="identity")
     ae = variants.standard(network, reconstruction=losses.squared_error(activation="identity", range=None))
     steps = config.epochs * (len(x) // config.batch_size)
-    optimizer = optax.sgd(optax.cosine_decay_schedule(config.learning_rate, steps), momentum=0.9)
+    optimizer = optax.sgd(optax.cosine_decay_schedule(config.rate(d), steps), momentum=0.9)
     for seed in config.seeds:
         state, _ = fit(ae, x, optimizer=optimizer, key=jax.random.key(seed), epochs=config.epochs,
                        batch_size=config.batch_size)
@@ -123,7 +129,7 @@ def draw(record: Record, kernel: np.ndarray, linear: PCA, x: np.ndarray) -> None
     named = {"PCA's components": linear.components, "the network's kernels": kernel.T,
              "the network's axes, by variance": axes}
     figures.kernels(record.path.with_suffix(".png"), {name: rows.reshape(-1, *x.shape[1:])
-                                                      for name, rows in named.items()}, columns=4, rows=SHOWN // 4)
+                                                      for name, rows in named.items()}, columns=8, rows=SHOWN // 8)
 
 
 if __name__ == "__main__":
