@@ -50,10 +50,11 @@ def autoencoder(
       weight: λ >= 0; may be traced.
 
     Returns:
-      The four functions. uint8 input is mapped onto the range of the loss, float input must lie in it already.
+      The four functions, and `reconstruct` where the network has a method of that name, which is then what is
+      trained. uint8 input is mapped onto the range of the loss, float input must lie in it already.
 
     Raises:
-      InputError: weight < 0.
+      InputError: weight < 0, or a bottleneck that the network's skip connections lead around.
 
     >>> from aejax.networks import Dense
     >>> ae = autoencoder(Dense(shape=(4,), code_dim=2))
@@ -66,23 +67,30 @@ def autoencoder(
     reconstruction = squared_error() if reconstruction is None else reconstruction
     corruption = _for_network(corruption, network)
     exact = full_precision(network)
+    skips = hasattr(network, "reconstruct")
+    if skips and bottleneck is not point:
+        raise InputError(f"{type(network).__name__} leads past the code (it has a method reconstruct), so that another "
+                         "bottleneck than point would bind nothing; choose another network")
 
     def apply(params: Params, x: ArrayLike, method: str) -> Array:
         return network.apply({"params": params}, x, method=method)
 
     def init(key: Key, x: Batch) -> Params:
         check_data(x, reconstruction.range)
-        x = _enter(network, reconstruction.range, x)
-        variables = network.init(key, x, method=_encode_decode)
+        variables = network.init(key, _enter(network, reconstruction.range, x), method=_encode_decode)
         extra = sorted(set(variables) - {"params"})
         if extra:
             raise BatchCoupledEncoderError(
                 f"{type(network).__name__} keeps {', '.join(extra)} between calls (BatchNorm does): it would couple "
                 "the examples of a batch; use GroupNorm or LayerNorm")
-        traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((x, variables)))
-        if hasattr(penalty, "check") and not traced:
-            penalty.check(exact, variables["params"], x)
+        check(variables["params"], x)
         return variables["params"]
+
+    def check(params: Params, x: Batch) -> None:
+        if hasattr(penalty, "check") and not any(isinstance(leaf, jax.core.Tracer)
+                                                 for leaf in jax.tree.leaves((x, params))):
+            penalty.check(exact, params, _enter(network, reconstruction.range, x))
+    init.check = check   # for whoever compiles `init`, and so hides concrete values from it
 
     def encode(params: Params, x: Batch) -> Float[Array, "batch code"]:
         return bottleneck.code(apply(params, _enter(network, reconstruction.range, x), "encode"))
@@ -98,14 +106,18 @@ def autoencoder(
         corrupted = corrupt(corruption, corruption_key, x, reconstruction.range)
         h = apply(params, corrupted, "encode")
         code, cost = bottleneck.sample(sample_key, h)
-        error = jnp.mean(reconstruction.per_example(apply(params, code, "decode"), x) + cost)
+        output = apply(params, corrupted, "reconstruct") if skips else apply(params, code, "decode")
+        error = jnp.mean(reconstruction.per_example(output, x) + cost)
         omega = jnp.zeros(()) if penalty is None else penalty(exact, params, penalty_key, corrupted, code)
         omega, extra = omega if isinstance(omega, tuple) else (omega, {})
         omega = jnp.mean(omega)
         total = error + weight * omega
         return total, {"loss": total, "reconstruction": error, "penalty": omega, **extra}
 
-    return Autoencoder(init, encode, decode, loss, reconstruction.range)
+    def reconstruct(params: Params, x: Batch) -> Float[Array, "batch *datum"]:
+        return reconstruction.activation(apply(params, _enter(network, reconstruction.range, x), "reconstruct"))
+
+    return Autoencoder(init, encode, decode, loss, reconstruction.range, reconstruct if skips else None)
 
 
 def check_data(x: Batch, range: Range | None) -> None:

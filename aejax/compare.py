@@ -10,7 +10,7 @@ import numpy as np
 from aejax import figures, metrics
 from aejax.applications.reconstruction import reconstruct
 from aejax.data import Dataset
-from aejax.recipes import Recipe
+from aejax.recipes import Recipe, build
 from aejax.report import Column, Picture, Table, Text, provenance, write_page
 from aejax.runs import clear, environment, write_json
 from aejax.types import Callback, InputError
@@ -43,7 +43,8 @@ def corruption_of(data: Dataset) -> dict[str, Any]:
     return TABLE_MASK if data.range is None else NOTEBOOK_MASK
 
 
-def recipes(data: Dataset, code_dim: int = 30, over_complete: int = 500) -> dict[str, Recipe]:
+def recipes(data: Dataset, code_dim: int = 30, over_complete: int = 500, precision: str = "float32",
+            ) -> dict[str, Recipe]:
     """The six autoencoders by name, with the notebook's loss, activations and initial weights (lecture.md's sources).
 
     Images live in [-1, 1] behind a tanh; tables are standardised and have a linear output.
@@ -54,7 +55,7 @@ def recipes(data: Dataset, code_dim: int = 30, over_complete: int = 500) -> dict
 
     def recipe(variant: str, d: int, code_activation: str = "tanh", **parts: Any) -> Recipe:
         network = {"name": "dense", "shape": list(data.shape), "code_dim": d, "code_activation": code_activation,
-                   "kernel_init": "torch_linear"}
+                   "kernel_init": "torch_linear"} | ({} if precision == "float32" else {"precision": precision})
         return Recipe(variant, network, loss, **parts)
     return {
         f"standard-{code_dim}": recipe("standard", code_dim),
@@ -67,7 +68,7 @@ def recipes(data: Dataset, code_dim: int = 30, over_complete: int = 500) -> dict
 
 
 def compare(data: Dataset, training: Training, output: Path, *, command: str, code_dim: int = 30,
-            over_complete: int = 500, source: Mapping[str, Any] | None = None,
+            over_complete: int = 500, precision: str = "float32", source: Mapping[str, Any] | None = None,
             progress: Callable[[str], Sequence[Callback]] = lambda name: ()) -> Path:
     """Trains the six autoencoders into `output`/<name>/, writes results.json and report.html beside them.
 
@@ -77,6 +78,7 @@ def compare(data: Dataset, training: Training, output: Path, *, command: str, co
       output: a folder; an older comparison's files in it are removed.
       command: printed in the report, for the reader who wants to repeat it.
       code_dim, over_complete: width of the small and of the large code.
+      precision: of the networks' products.
       source: arguments of `data.load`, kept in the runs.
       progress: callbacks for a model's name.
 
@@ -87,7 +89,9 @@ def compare(data: Dataset, training: Training, output: Path, *, command: str, co
     if code_dim < 1 or over_complete < 1 or code_dim == over_complete:
         raise InputError(f"--code-dim and --over-complete are two different numbers of at least 1, got {code_dim} and "
                          f"{over_complete}")
-    named = recipes(data, code_dim, over_complete)
+    named = recipes(data, code_dim, over_complete, precision)
+    for recipe in named.values():
+        build(recipe)
     check_enough(data, training)
     clear(output)
     trained = {name: train_run(recipe, data, training, output / name, command=command, source=source,

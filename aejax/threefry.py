@@ -1,7 +1,7 @@
 """JAX's own generator, threefry-2x32, written without a loop, so that XLA fuses it into what surrounds it.
 
-On a CPU `jax.random` runs the rounds as a loop of small programs, which for the noise of a small network costs more
-than the training step. The functions here give the same keys, bit for bit; `words` gives other numbers than
+On a CPU `jax.random` runs the rounds as a loop of small programs, which for the noise of a small network costs much
+of a training step. The functions here give the same keys, bit for bit; `words` gives other numbers than
 `jax.random.bits` (half of its work: both words of a hash are used), of the same generator.
 
 Keys of other generators (rbg) go to `jax.random`.

@@ -1,5 +1,6 @@
 """Train a recipe into a run folder, measure it on held-out data beside its baselines."""
 
+import contextlib
 import dataclasses
 import functools
 import time
@@ -15,15 +16,17 @@ import optax
 from aejax import metrics
 from aejax.applications.denoising import denoise, linear_denoiser
 from aejax.applications.reconstruction import pca, reconstruct
-from aejax.autoencoder import corrupt, to_range
+from aejax.autoencoder import check_data, corrupt, to_range
 from aejax.data import Dataset, split_validation
 from aejax.jacobian import encoder_of, squared_norm
 from aejax.networks import full_precision
 from aejax.recipes import Recipe, build, build_corruption, build_network
 from aejax.runs import Run, clear, held, save
 from aejax.trackers import JsonLines
-from aejax.train import NonFiniteLossError, TrainState, fit
+from aejax.train import NonFiniteLossError, TrainState, fit, init_state
 from aejax.train.checkpoints import Checkpoints
+from aejax.train.hosts import by_first
+from aejax.train.parallel import local, route
 from aejax.types import Autoencoder, Callback, Corruption, InputError, Key, Params, Range
 
 Row = dict[str, Any]
@@ -37,6 +40,7 @@ class Training:
       epochs, batch_size, learning_rate, seed: as named; the seed is that of parameters, noise, order and split.
       validation: fraction of the training data held out, 0 for none (as papers and the notebook do).
       patience: epochs without a better val_loss before training stops and returns to the best; None: never.
+      devices, parallel: as for `fit`.
     """
 
     epochs: int = 20
@@ -45,11 +49,13 @@ class Training:
     seed: int = 0
     validation: float = 0.1
     patience: int | None = None
+    devices: str | int | None = None
+    parallel: str = "mesh"
 
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """A freshly trained recipe: the autoencoder, its state, its history, and the seconds that `fit` took."""
+    """A freshly trained recipe: the autoencoder, its state on one device, its history, and the seconds of `fit`."""
 
     recipe: Recipe
     ae: Autoencoder
@@ -75,6 +81,7 @@ def check_training(training: Training) -> None:
         raise InputError(f"--validation is a fraction from 0 to below 1, got {training.validation}")
     if training.patience is not None and not training.validation:
         raise InputError("--patience needs validation data: set --validation above 0")
+    route(training.devices, training.parallel, 1, training.batch_size)
 
 
 def check_enough(data: Dataset, training: Training) -> None:
@@ -102,8 +109,16 @@ def train(recipe: Recipe, data: Dataset, training: Training, callbacks: Sequence
     begin = time.perf_counter()
     state, history = fit(ae, x, optimizer=optax.adam(training.learning_rate), key=jax.random.key(training.seed),
                          epochs=training.epochs, batch_size=training.batch_size, validation=validation,
-                         patience=training.patience, callbacks=callbacks, checkpoint=checkpoint)
-    return Trained(recipe, ae, jax.block_until_ready(state), history, time.perf_counter() - begin)
+                         patience=training.patience, callbacks=callbacks, checkpoint=checkpoint,
+                         devices=training.devices, parallel=training.parallel)
+    seconds = time.perf_counter() - begin
+    return Trained(recipe, ae, local(jax.block_until_ready(state)), history, seconds)
+
+
+def _check_fit(ae: Autoencoder, data: Dataset) -> None:
+    """Refuses data that the autoencoder does not take, before anything is written."""
+    check_data(data.train[:1], ae.range)
+    init_state(ae, optax.identity(), jax.random.key(0), data.train[:1])
 
 
 def train_run(recipe: Recipe, data: Dataset, training: Training, path: Path, *, command: str,
@@ -115,31 +130,38 @@ def train_run(recipe: Recipe, data: Dataset, training: Training, path: Path, *, 
     good parameters are saved, with the reason in config.json's "status", and the error goes on. `source` holds the
     arguments of `data.load`, so that the run can be evaluated on the same data again. With `checkpoint_every` or
     `resume`, checkpoints lie in `path`/checkpoints, and `resume` goes on from them. One process writes to `path` at a
-    time: a second one is refused, and touches nothing.
+    time, the first of those that train together: another one is refused, and touches nothing.
     """
     check_training(training)
-    build(recipe).init(jax.random.key(0), data.train[:1])
+    _check_fit(build(recipe), data)
     check_enough(data, training)
     checkpoint = None
     if resume or checkpoint_every is not None:
         checkpoint = Checkpoints(path / "checkpoints", every=1000 if checkpoint_every is None else checkpoint_every,
                                  configuration={"recipe": dataclasses.asdict(recipe), **dataclasses.asdict(training),
                                                 "data": data.digest}, resume=resume)
+    first = jax.process_index() == 0
     scale = data.standardiser
     config = {"command": command, "training": dataclasses.asdict(training), "seed": training.seed,
               "data": {"name": data.name, "source": data.source, "sha256": data.digest, "shape": data.shape,
                        "range": data.range, "notes": data.notes, "load": source,
                        "standardiser": scale and {"mean": scale.mean, "std": scale.std}}}
-    with held(path):
-        if not resume:
-            clear(path)
+    with contextlib.ExitStack() as stack:
+        def hold() -> None:
+            stack.enter_context(held(path))
+            if not resume:
+                clear(path)
+        by_first(hold)
         try:
-            trained = train(recipe, data, training, (*callbacks, JsonLines(path / "metrics.jsonl")), checkpoint)
+            watching = (*callbacks, JsonLines(path / "metrics.jsonl")) if first else ()
+            trained = train(recipe, data, training, watching, checkpoint)
         except NonFiniteLossError as error:
-            save(path, recipe, error.state.params, {"status": str(error), **config})
+            if first:
+                save(path, recipe, error.state.params, {"status": str(error), **config})
             raise
-        save(path, recipe, trained.state.params,
-             {"status": "done", "seconds": round(trained.seconds, 2), "steps": int(trained.state.step), **config})
+        if first:
+            save(path, recipe, trained.state.params,
+                 {"status": "done", "seconds": round(trained.seconds, 2), "steps": int(trained.state.step), **config})
     return trained
 
 
@@ -194,7 +216,7 @@ def measure(recipe: Recipe, ae: Autoencoder, params: Params, clean: np.ndarray, 
     inputs = clean.reshape(len(clean), -1) if getattr(network, "flat", False) else clean
     norm = jax.jit(lambda params, x: jnp.sqrt(squared_norm(encoder_of(network, params), x, chunk_size=50)))
     norms = [norm(params, inputs[i: i + 500]) for i in range(0, len(inputs), 500)]
-    return {"code_dim": recipe.network["code_dim"], "parameters": sum(a.size for a in jax.tree.leaves(params)),
+    return {"code_dim": network.code_dim, "parameters": sum(a.size for a in jax.tree.leaves(params)),
             "jacobian_norm": float(np.mean(np.concatenate(norms))),
             **errors(reconstruct(ae, params, clean), denoise(ae, params, noisy), clean, ae.range)}
 

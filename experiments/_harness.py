@@ -15,7 +15,8 @@ def interleaved(calls: Mapping[str, Call], rounds: int) -> dict[str, np.ndarray]
     and its still spinning threads).
 
     A call must not return before its work is done (`jax.block_until_ready`). One that returns a float has timed itself
-    and is taken at its word: so a training reports its epochs without what comes before the first of them.
+    and is taken at its word: so a training reports its epochs without what comes before the first of them. One that has
+    a `close` is closed at the end.
     """
     for call in calls.values():
         call()
@@ -26,6 +27,8 @@ def interleaved(calls: Mapping[str, Call], rounds: int) -> dict[str, np.ndarray]
             begin = time.perf_counter()
             own = calls[name]()
             seconds[name].append(own if isinstance(own, float) else time.perf_counter() - begin)
+    for call in calls.values():
+        getattr(call, "close", lambda: None)()
     return {name: np.array(values) for name, values in seconds.items()}
 
 

@@ -1,6 +1,7 @@
 """What the speed benchmark compares with: other libraries' loops over the same images, and the bare matrix products.
 
-Each function returns a call that trains one epoch and goes on from its last state. All train n-d-n with tanh, squared
+Each function returns a call that trains one epoch and goes on from its last state; the other libraries run in processes
+of their own (`experiments/_apart.py`), with their threads' own settings. All train n-d-n with tanh, squared
 error and Adam (1e-3), on pixels in [-1, 1]; scikit-learn alone has an identity output, the only one it offers.
 """
 
@@ -23,9 +24,6 @@ import numpy as np
 from experiments._harness import Call
 
 LEARNING_RATE = 1e-3
-# Read by OpenMP when PyTorch or scikit-learn is imported, which is later. Threads that spin while they wait make
-# PyTorch up to 60 times slower as soon as another thread wants a core, such as those of the contender before it.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def signed(images: np.ndarray) -> np.ndarray:
@@ -65,26 +63,34 @@ def torch_notebook(images: np.ndarray, x: np.ndarray, code_dim: int, batch_size:
 
 
 def torch_tuned(images: np.ndarray, x: np.ndarray, code_dim: int, batch_size: int) -> Call:
-    """PyTorch without the loader: the whole set resident, one permutation an epoch, fused Adam, all cores."""
+    """PyTorch without the loader: the whole set resident, one permutation an epoch, fused Adam."""
     return _torch_resident(_torch_dense(x.shape[1], code_dim), x, batch_size)
 
 
 def _torch_resident(model, x: np.ndarray, batch_size: int) -> Call:
+    """One thread or all, whichever takes fewer seconds for a few steps: small networks may not gain by a second."""
     import torch
-    torch.set_num_threads(os.cpu_count())
     data = torch.from_numpy(x)
     criterion = torch.nn.MSELoss()
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
 
-    def call():
-        order = torch.randperm(len(data))
-        for start in range(0, len(data) - batch_size + 1, batch_size):
+    def epoch(examples: int):
+        order = torch.randperm(len(data))[:examples]
+        for start in range(0, len(order) - batch_size + 1, batch_size):
             batch = data.index_select(0, order[start:start + batch_size])
             loss = criterion(model(batch), batch)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
-    return call
+
+    def seconds(threads: int) -> float:
+        torch.set_num_threads(threads)
+        epoch(4 * batch_size)
+        begin = time.perf_counter()
+        epoch(20 * batch_size)
+        return time.perf_counter() - begin
+    torch.set_num_threads(min((1, os.cpu_count()), key=seconds))
+    return lambda: epoch(len(data))
 
 
 def pythae(images: np.ndarray, x: np.ndarray, code_dim: int, batch_size: int) -> Call:
@@ -168,12 +174,16 @@ def installed() -> dict[str, str]:
     return {package: version(package) for package in here}
 
 
-def torch_convolutional(network, x: np.ndarray, batch_size: int) -> dict[str, Call]:
-    """`networks.Convolutional` in PyTorch: as it is (PixelShuffle), and with nearest resize before each convolution."""
+CONVOLUTIONAL = ("PixelShuffle", "resize")   # before each convolution, by the nearest pixel
+
+
+def torch_convolutional(form: str, shape: tuple[int, ...], channels: tuple[int, ...], code_dim: int, x: np.ndarray,
+                        batch_size: int) -> Call:
+    """`networks.Convolutional` in PyTorch: as it is (PixelShuffle), or with another way up."""
     from torch import nn
-    height, width, depth = network.shape
+    height, width, depth = shape
     data = np.ascontiguousarray(x.reshape(-1, height, width, depth).transpose(0, 3, 1, 2))
-    channels = (depth, *network.channels)
+    channels = (depth, *channels)
     stages = list(zip(channels[:-1], channels[1:], strict=True))
     step = 2 ** len(stages)
     inner = (channels[-1], math.ceil(height / step), math.ceil(width / step))
@@ -183,17 +193,20 @@ def torch_convolutional(network, x: np.ndarray, batch_size: int) -> dict[str, Ca
 
     def build(up: Callable[[int, int], list]):
         down = [layer for a, b in stages for layer in (nn.Conv2d(a, b, 3, stride=2, padding=1), *normalised(b))]
-        code = [nn.Flatten(), nn.Linear(math.prod(inner), network.code_dim),
-                nn.Linear(network.code_dim, math.prod(inner)), nn.ReLU(), nn.Unflatten(1, inner)]
+        code = [nn.Flatten(), nn.Linear(math.prod(inner), code_dim),
+                nn.Linear(code_dim, math.prod(inner)), nn.ReLU(), nn.Unflatten(1, inner)]
         back = [layer for a, b in stages[:0:-1] for layer in (*up(b, a), *normalised(a))]
         return nn.Sequential(*down, *code, *back, *up(stages[0][1], depth), nn.Tanh())
-    forms = {"PyTorch PixelShuffle": lambda a, b: [nn.Conv2d(a, 4 * b, 3, padding=1), nn.PixelShuffle(2)],
-             "PyTorch resize": lambda a, b: [nn.Upsample(scale_factor=2), nn.Conv2d(a, b, 3, padding=1)]}
-    return {name: _torch_resident(build(up), data, batch_size) for name, up in forms.items()}
+    forms = {"PixelShuffle": lambda a, b: [nn.Conv2d(a, 4 * b, 3, padding=1), nn.PixelShuffle(2)],
+             "resize": lambda a, b: [nn.Upsample(scale_factor=2), nn.Conv2d(a, b, 3, padding=1)]}
+    return _torch_resident(build(forms[form]), data, batch_size)
 
 
-def products(x: np.ndarray, code_dim: int, batch_size: int) -> Call:
-    """The five float32 matrix products of every step of an epoch, in one compiled loop, and nothing else."""
+def products(x: np.ndarray, code_dim: int, batch_size: int, models: int | None = None) -> Call:
+    """The five float32 matrix products of every step of an epoch, in one compiled loop, and nothing else.
+
+    Of `models` networks at once where that is given, all on the same batch.
+    """
     size, steps = x.shape[1], len(x) // batch_size
 
     @jax.jit
@@ -205,10 +218,40 @@ def products(x: np.ndarray, code_dim: int, batch_size: int) -> Call:
             o = h @ v
             gv, gh = h.T @ o, o @ v.T
             return (w + 1e-9 * (b.T @ gh), v + 1e-9 * gv), None   # nothing may be left out or moved out of the loop
+        step = step if models is None else jax.vmap(step, in_axes=(0, None))
         return jax.lax.scan(step, weights, jnp.arange(steps))[0]
     keys = jax.random.split(jax.random.key(0))
-    shapes = (size, code_dim), (code_dim, size)
+    many = () if models is None else (models,)
+    shapes = (*many, size, code_dim), (*many, code_dim, size)
     current = [tuple(0.01 * jax.random.normal(key, shape) for key, shape in zip(keys, shapes, strict=True))]
+    x = jnp.asarray(x)
+
+    def call():
+        current[0] = jax.block_until_ready(epoch(current[0], x))
+    return call
+
+
+def hand_written(x: np.ndarray, code_dim: int, batch_size: int) -> Call:
+    """The least that a training step can be: plain SGD of the same network and loss in one compiled loop.
+
+    Float data in order, no gathering, no metrics, no check: what is left above the bare products is XLA's own.
+    """
+    size, steps = x.shape[1], len(x) // batch_size
+
+    def loss(params, b):
+        w, c, v, d = params
+        output = jnp.tanh(jnp.tanh(b @ w + c[None]) @ v + d[None])
+        return jnp.mean(jnp.square(output - b))
+
+    @jax.jit
+    def epoch(params, x):
+        def step(params, i):
+            gradient = jax.grad(loss)(params, jax.lax.dynamic_slice_in_dim(x, i * batch_size, batch_size))
+            return jax.tree.map(lambda p, g: p - 0.1 * g, params, gradient), None
+        return jax.lax.scan(step, params, jnp.arange(steps))[0]
+    keys = jax.random.split(jax.random.key(0))
+    current = [(0.03 * jax.random.normal(keys[0], (size, code_dim)), jnp.zeros(code_dim),
+                0.03 * jax.random.normal(keys[1], (code_dim, size)), jnp.zeros(size))]
     x = jnp.asarray(x)
 
     def call():

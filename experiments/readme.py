@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from experiments._record import RESULTS
+from experiments._tables_speed import profile, speed
 
 README = Path(__file__).parent.parent / "README.md"
 PAGES = (README, *sorted((README.parent / "docs").glob("*.md")))
@@ -52,43 +53,6 @@ def cost(results: dict[str, Any]) -> str:
         lines.append(f"| {text} | " + " | ".join(cells) + " |")
     lines.append(f"\nBy `{results['command']}` on {results['device']}: whole Adam steps, batch 256, as multiples of a "
                  f"`standard` step of the same network, medians (quartiles) of {results['rows'][0]['n']} rounds.")
-    return "\n".join(lines) + "\n"
-
-
-def speed(results: dict[str, Any]) -> str:
-    """The table of `speed`: ratios of seconds an epoch, medians and quartiles of rounds."""
-    found = {(row["name"], row["metric"]): row["value"] for row in results["rows"]}
-
-    def measured(name: str, metric: str, unit: str = "×") -> str:
-        median, low, high = (found[name, metric + part] for part in ("", " lower quartile", " upper quartile"))
-        return f"{median:.3g}{unit} ({low:.3g}–{high:.3g})"
-
-    def each(prefix: str, metric: str, without: tuple[str, ...]) -> str:
-        names = [name for name, m in found if m == metric and name.startswith(prefix)]
-        parts = ((name, name.removeprefix(prefix)) for name in names)
-        return ", ".join(f"{part} {measured(name, metric)}" for name, part in parts if part not in without)
-    rows = {}
-    denoised = []
-    for prefix in dict.fromkeys(name.removesuffix("ours") for name, m in found if m == "ratio to products"):
-        rows[f"{prefix}: each library's epoch over ours"] = each(prefix, "ratio to ours",
-                                                                 ("ours", "products", "denoising"))
-        rows[f"{prefix}: ours over its five bare products"] = measured(f"{prefix}ours", "ratio to products")
-        denoised.append(f"{prefix}{measured(f'{prefix}denoising', 'ratio to ours')}")
-    rows["denoising (masking) over standard"] = ", ".join(denoised)
-    rows["other variants over standard, 784-30-784"] = each("variant ", "ratio", ("standard",))
-    rows["convolutional, 32/64 channels: PyTorch's epoch over ours"] = each("convolutional ", "ratio", ("ours",))
-    rows["`sweep`, 784-30-784: an epoch of all models over one of `fit`"] = each(
-        "sweep ", "ratio", ("denoising, one fit", "standard, one fit"))
-    exponent = found["scaling exponent in images", "exponent"]
-    rows["exponent of an epoch's seconds in the number of images"] = f"{exponent:.2f}"
-    rows["`aejax --help`"] = measured("aejax --help", "duration", " s")
-    lines = ["| work | measured |", "|---|---|"]
-    lines += [f"| {work.replace(' :', ':')} | {text or '–'} |" for work, text in rows.items()]
-    versions = ", ".join(f"{name} {results['versions'][name]}" for name in
-                         ("jax", "torch", "pythae", "scikit-learn", "keras") if name in results["versions"])
-    lines.append(f"\nBy `{results['command']}` in {results['minutes']:.0f} minutes on {results['device']} "
-                 f"({results['processor']}): MNIST, 60,000 images, batch 256, Adam; medians (quartiles) of rounds in "
-                 f"which all take turns; ours with history and validation on 10,000 images. {versions}.")
     return "\n".join(lines) + "\n"
 
 
@@ -207,7 +171,7 @@ def overhead(results: dict[str, Any]) -> str:
 
 
 TABLES = {"contraction": contraction, "compare_autoencoders": comparison, "contraction_cost": cost, "speed": speed,
-          "survival": survival, "checkpoint_overhead": overhead,
+          "survival": survival, "checkpoint_overhead": overhead, "step_profile": profile,
           "scale.work": scale_work, "scale.images": scale_images, "scale.balance": scale_balance}
 
 

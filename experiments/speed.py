@@ -11,11 +11,7 @@ Result: experiments/results/speed.json, speed_scaling.png
 import dataclasses
 import os
 import re
-import subprocess
-import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tyro
@@ -23,9 +19,12 @@ import tyro
 from aejax import corruptions, data, figures, losses, networks, variants
 from aejax.types import Autoencoder
 from experiments import _peers
+from experiments._apart import Apart
 from experiments._harness import Call, interleaved, spread
-from experiments._ours import Budget, program, sweeping, training
+from experiments._ours import program, sweeping, training
 from experiments._record import BaseConfig, Record
+from experiments._systems import precision, start_up, streaming
+from experiments._work import Work, against
 
 SHAPE = (28, 28, 1)
 SIZE = 784
@@ -37,50 +36,23 @@ class Config(BaseConfig):
 
     batch_size: int = 256
     rounds: int = 5
-    variant_rounds: int = 2
     epochs: int = 3   # of each call of ours, whose median counts
-
-
-@dataclasses.dataclass(frozen=True)
-class Work:
-    """What every group of rows is given."""
-
-    train: np.ndarray
-    test: np.ndarray
-    config: Config
-    peers: Mapping[str, str]   # {package: version}
-
-    def settings(self, **more: Any) -> dict[str, Any]:
-        """What decides whether a row is measured again."""
-        config = self.config
-        return {"images": len(self.train), "batch_size": config.batch_size, "epochs": config.epochs,
-                "rounds": config.rounds, **more}
-
-    @property
-    def budget(self) -> Budget:
-        """Of each training of ours."""
-        return Budget(self.config.epochs, self.config.batch_size)
-
-    def first(self, images: int) -> np.ndarray:
-        """The first images, as many as there are, at least a batch."""
-        return self.train[: max(images, self.config.batch_size)]
 
 
 def main(config: Config) -> Record:
     """Times one group after the other and records it."""
     record = Record("speed", config)
     if config.smoke:
-        config = dataclasses.replace(config, rounds=1, variant_rounds=1, epochs=2)
+        config = dataclasses.replace(config, rounds=1, epochs=2)
     dataset = data.load("mnist_mini" if config.smoke else "mnist", data_dir=config.data_dir)
     sizes = (512, 128) if config.smoke else (60_000, 10_000)
     work = Work(dataset.train[: sizes[0]], dataset.test[: sizes[1]], config,
                 {} if config.smoke else _peers.installed())
     record.head["versions"] |= work.peers
-    record.head |= {"processor": _processor(), "threads": os.cpu_count(),
-                    "openmp_wait_policy": os.environ["OMP_WAIT_POLICY"]}
+    record.head |= {"processor": _processor(), "threads": os.cpu_count()}
     for code_dim in (30,) if config.smoke else (30, 500):
         dense(record, work, code_dim)
-    for group in (other_variants, convolutional, sweeps, scaling, start_up):
+    for group in (streaming, sweeps, precision, other_variants, convolutional, scaling, start_up):
         group(record, work)
     return record
 
@@ -109,8 +81,9 @@ def dense(record: Record, work: Work, code_dim: int) -> None:
     calls: dict[str, Call] = {"ours": training(ae, work.train, work.budget, work.test),
                               "denoising": training(noisy, work.train, work.budget, work.test),
                               "products": _peers.products(x, code_dim, config.batch_size),
+                              "hand-written SGD": _peers.hand_written(x, code_dim, config.batch_size),
                               "peak": _peers.peak(side)}
-    calls |= {name: make(work.train, x, code_dim, config.batch_size)
+    calls |= {name: Apart(make, work.train, x, code_dim, config.batch_size)
               for name, (package, make) in _peers.PEERS.items() if package in work.peers}
     seconds = interleaved(calls, config.rounds)
     peak = 2 * side**3 / float(np.median(seconds.pop("peak"))) / 1e9
@@ -127,29 +100,24 @@ def dense(record: Record, work: Work, code_dim: int) -> None:
         record.add(f"{prefix} {name}", settings, values, seeds=[0], n=config.rounds)
 
 
-def _against(record: Record, work: Work, calls: Mapping[str, Call], reference: str, rounds: int, settings: dict,
-             prefix: str = "", images: int | None = None) -> None:
-    """Times calls and records each one's seconds and ratio to the reference, the reference last."""
-    seconds = interleaved(calls, rounds)
-    for name in [name for name in calls if name != reference] + [reference]:
-        values = spread("epoch", "s", seconds[name]) | spread("ratio", f"of {reference}",
-                                                              seconds[name] / seconds[reference])
-        if images:
-            values["throughput"] = ("images/s", [images / np.median(seconds[name])])
-        record.add(f"{prefix}{name}", settings, values, seeds=[0], n=rounds)
-
-
 def other_variants(record: Record, work: Work) -> None:
     """Every variant but denoising over standard, 784-30-784, without validation."""
-    names = [name for name in variants.NAMES if name != "denoising"]
+    cheap, few = ["tied", "sparse", "contractive", "higher_order_contractive"], work.first(2_560)
     if work.config.smoke:
-        names = ["sparse", "standard"]
-    settings = work.settings(variants=names, own_rounds=work.config.variant_rounds)
+        cheap = ["sparse"]
+    settings = work.settings(variants=cheap, few=len(few))
     if record.done("variant standard", settings):
         return
-    train = work.first(3_840)   # few: the exact Jacobian of a reconstruction costs some 200 standard steps
-    calls = {name: training(getattr(variants, name)(_dense(30)), train, work.budget) for name in names}
-    _against(record, work, calls, "standard", work.config.variant_rounds, settings, "variant ", len(train))
+
+    def calls(names: list[str], images: np.ndarray) -> dict[str, Call]:
+        return {name: training(getattr(variants, name)(_dense(30)), images, work.budget) for name in names}
+    if not work.config.smoke:   # few images: the exact Jacobian of a reconstruction costs some 150 standard steps
+        few_calls = calls(["standard", "reconstruction_contractive"], few)
+        few_calls["few images"] = few_calls.pop("standard")
+        against(record, work, few_calls, "few images", work.config.rounds, settings, "variant ", len(few))
+    train = work.first(30_000)
+    against(record, work, calls([*cheap, "standard"], train), "standard", work.config.rounds, settings, "variant ",
+            len(train))
 
 
 def convolutional(record: Record, work: Work) -> None:
@@ -164,8 +132,9 @@ def convolutional(record: Record, work: Work) -> None:
     ae = variants.standard(network, reconstruction=losses.mean_squared_error())
     calls: dict[str, Call] = {"ours": training(ae, train, work.budget)}
     if "torch" in work.peers:
-        calls |= _peers.torch_convolutional(network, _peers.signed(train), config.batch_size)
-    _against(record, work, calls, "ours", config.rounds, settings, "convolutional ", images)
+        calls |= {f"PyTorch {form}": Apart(_peers.torch_convolutional, form, SHAPE, channels, 30, _peers.signed(train),
+                                           config.batch_size) for form in _peers.CONVOLUTIONAL}
+    against(record, work, calls, "ours", config.rounds, settings, "convolutional ", images)
 
 
 def sweeps(record: Record, work: Work) -> None:
@@ -189,7 +158,10 @@ def sweeps(record: Record, work: Work) -> None:
     for name, (make, grid, own_seeds, one) in pairs.items():
         calls = {f"{name}, {models} models": sweeping(make, train, grid, own_seeds, work.budget),
                  f"{name}, one fit": training(one, train, work.budget)}
-        _against(record, work, calls, f"{name}, one fit", work.config.rounds, settings, "sweep ")
+        if name == "standard":
+            calls[f"{name}, products of {models} models"] = _peers.products(
+                _peers.signed(train), 30, work.config.batch_size, models)
+        against(record, work, calls, f"{name}, one fit", work.config.rounds, settings, "sweep ")
 
 
 def scaling(record: Record, work: Work) -> None:
@@ -216,17 +188,6 @@ def scaling(record: Record, work: Work) -> None:
                    for axis, values in axes.items()}, x="multiple of the smallest", y="seconds an epoch", scale="log")
     exponent = np.polyfit(np.log(axes["images"]), np.log(medians["images"]), 1)[0]
     record.add("scaling exponent in images", settings, {"exponent": ("", [exponent])}, seeds=[0], n=work.config.rounds)
-
-
-def start_up(record: Record, work: Work) -> None:
-    """Seconds of `aejax --help`, a process of its own."""
-    settings = {"rounds": work.config.rounds}
-    if record.done("aejax --help", settings):
-        return
-    command = [sys.executable, "-m", "aejax.cli", "--help"]
-    seconds = interleaved({"help": lambda: subprocess.run(command, check=True, capture_output=True)},
-                          work.config.rounds)["help"]
-    record.add("aejax --help", settings, spread("duration", "s", seconds), seeds=[0], n=work.config.rounds)
 
 
 if __name__ == "__main__":

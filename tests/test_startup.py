@@ -37,5 +37,5 @@ def test_a_second_process_compiles_nothing(tmp_path):
     assert first["code"] == second["code"] == 0
     assert first["cache"] == second["cache"] == str(tmp_path / "cache" / "aejax" / "xla")
     assert second["found"] == second["asked"] == first["asked"] > 10
-    assert first["found"] < first["asked"] <= 60   # one operation at a time it would be more than a hundred programs
+    assert first["found"] < first["asked"] <= 30   # one operation at a time it would be more than a hundred programs
     assert first["heavy"] == second["heavy"] == []   # what is slow to import and not needed here

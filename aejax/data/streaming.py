@@ -47,7 +47,8 @@ def blocks(shards: Shards, order: Callable[[int], Integer[np.ndarray, " examples
       steps: K, the batches of a block; the last block of an epoch has what is left.
       epochs: the epoch, counted from 0 over the whole run, before which the stream ends.
       start: (epoch, step) of the first batch; within a block, the first block is its rest.
-      process_index, process_count: this process gets rows process_index::process_count of every batch.
+      process_index, process_count: this process gets the process_index-th of process_count equal parts of every batch,
+        consecutive rows, as a mesh of devices lays them.
       put: moves examples to where they are used; None: `jax.device_put`.
     Returns:
       An iterator of `Block`, with `state`, `restore` and `close`.
@@ -73,8 +74,9 @@ def blocks(shards: Shards, order: Callable[[int], Integer[np.ndarray, " examples
     if len(shards) < batch_size:
         raise InputError(f"{len(shards)} examples are fewer than a batch of {batch_size}: lower batch_size, or bring "
                          "more")
-    source = _BlockSource(shards, order, batch_size, steps, epochs, slice(process_index, None, process_count),
-                          _device_put if put is None else put)
+    share = batch_size // process_count
+    rows = slice(process_index * share, (process_index + 1) * share)
+    source = _BlockSource(shards, order, batch_size, steps, epochs, rows, _device_put if put is None else put)
     return Blocks(source, start)
 
 

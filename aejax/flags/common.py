@@ -31,6 +31,28 @@ class DataFlags:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class DeviceFlags:
+    """What to train on."""
+
+    devices: Annotated[str | None, arg(metavar="all|N", help_behavior_hint=OPTIONAL)] = None
+    """How many devices; one if not given, and all of them where there are several processes."""
+    parallel: Annotated[str, arg(metavar="mesh|pmap")] = "mesh"
+    """mesh: noise and parameters as on one device; pmap: each device draws its own noise."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HostFlags:
+    """Which processes train together; each runs the same command, but for --process-id."""
+
+    coordinator: Annotated[str | None, arg(metavar="HOST:PORT|auto", help_behavior_hint=OPTIONAL)] = None
+    """Address of process 0; auto takes all three from SLURM, Kubernetes, Open MPI or the TPU pod."""
+    process_id: Int = None
+    """Number of this process, from 0."""
+    process_count: Int = None
+    """Number of all processes."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingFlags:
     """How to train."""
 
@@ -44,6 +66,8 @@ class TrainingFlags:
     """Of parameters, noise, order and splits."""
     validation: float = 0.1
     """Fraction of the training data held out for validation."""
+    precision: str = "float32"
+    """float32, or bfloat16: the factors of products are rounded to it; all else stays float32."""
     patience: Int = None
     """Stop after so many epochs without a better val_loss, and return to the best."""
     overwrite: bool = False

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
-from aejax.flags.common import DataFlags, Float, Int, Name, Place, Text, TrainingFlags
+from aejax.flags.common import DataFlags, DeviceFlags, Float, HostFlags, Int, Name, Place, Text, TrainingFlags
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Compare(TrainingFlags, DataFlags):
+class Compare(TrainingFlags, DeviceFlags, DataFlags):
     """Train the lecture's six autoencoders and put them side by side on one HTML page."""
 
     epochs: int = 25
@@ -26,7 +26,7 @@ class Compare(TrainingFlags, DataFlags):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Train(TrainingFlags, DataFlags):
+class Train(TrainingFlags, DeviceFlags, HostFlags, DataFlags):
     """Train one autoencoder into a run folder. VARIANT: contractive, denoising, higher_order_contractive,
     reconstruction_contractive, sparse, standard or tied."""
 

@@ -32,7 +32,7 @@ from aejax.train.leaves import digest, kind, layout, named, place, to_host
 from aejax.train.storage import Storage, about, storage_errors
 from aejax.types import InputError
 
-MAY_DIFFER = frozenset({"epochs", "devices", "parallel", "output"})   # a run may go on with another value of these
+MAY_DIFFER = frozenset({"epochs", "devices", "parallel", "model_devices", "output"})   # of a run that goes on
 logger = logging.getLogger("aejax")
 __all__ = ["MAY_DIFFER", "Checkpoints"]
 

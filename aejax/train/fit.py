@@ -1,11 +1,10 @@
-"""`fit`: trains any `Autoencoder` on data that lie on the device."""
+"""`fit`: trains any `Autoencoder`, on one device that holds the data, or on many that are fed."""
 
 import contextlib
-import dataclasses
+import functools
 import logging
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,73 +13,32 @@ import optax
 
 from aejax.autoencoder import check_data
 from aejax.data.shards import Shards
-from aejax.errors import TrainingInterruptedError
 from aejax.train.checkpoints import Checkpoints
-from aejax.train.evaluation import evaluate
+from aejax.train.diagnosis import NonFiniteLossError, culprit
 from aejax.train.feed import first_example, segments
+from aejax.train.hosts import meet
 from aejax.train.interruption import catch_signals
-from aejax.train.resident import batch_at
-from aejax.train.step import (
-    TrainState,
-    block_at,
-    count,
-    epoch_order,
-    init_state,
-    run_segment,
-    step_key,
-    zero_sums,
-)
-from aejax.types import Autoencoder, Batch, Callback, InputError, Key, Metrics
+from aejax.train.parallel import Devices, route
+from aejax.train.progress import History, Progress
+from aejax.train.step import TrainState, count, epoch_order, init_state, zero_sums
+from aejax.types import Autoencoder, Batch, Callback, InputError, Key
 
 logger = logging.getLogger("aejax")
-History = dict[str, list[float]]
-
-
-class NonFiniteLossError(FloatingPointError):
-    """Loss or gradient became NaN or infinite.
-
-    Attributes:
-      step: the step that failed, counted from 0 over the whole run.
-      culprit: what was not finite: a term of the loss, the gradient of a named parameter, or the validation loss.
-      state: the last good state.
-      history: of the epochs before.
-    """
-
-    def __init__(self, step: int, culprit: str, state: TrainState, history: History):
-        super().__init__(f"training stopped at step {step}: {culprit} is NaN or infinite; the parameters before that "
-                         "step are kept. Lower the learning rate, or look at the data")
-        self.step, self.culprit, self.state, self.history = step, culprit, state, history
-
-
-@dataclasses.dataclass
-class _Progress:
-    """All that a checkpoint must hold for the resumed run to be the uninterrupted one."""
-
-    state: TrainState
-    sums: Metrics           # of the unfinished epoch
-    best: TrainState | None
-    epoch: int = 0
-    step: int = 0           # of the epoch
-    best_loss: float = np.inf
-    waited: int = 0
-    seconds: float = 0.0    # spent on the unfinished epoch before an interruption
-    history: History = dataclasses.field(default_factory=dict)
-
-    def tree(self) -> dict[str, Any]:
-        return {"state": self.state, "sums": self.sums, "best": self.best}
-
-    def meta(self, seconds: float) -> dict[str, Any]:
-        return {"epoch": self.epoch, "step": self.step, "best_loss": self.best_loss, "waited": self.waited,
-                "history": self.history, "seconds": seconds}
+__all__ = ["NonFiniteLossError", "fit"]
 
 
 def fit(
     ae: Autoencoder, x: Batch | Shards, *, optimizer: optax.GradientTransformation, key: Key,
     shuffle_key: Key | None = None, epochs: int, batch_size: int = 256, validation: Batch | None = None,
     patience: int | None = None, min_delta: float = 0.0, restore_best_weights: bool = True,
-    callbacks: Sequence[Callback] = (), checkpoint: Checkpoints | None = None, resume: bool = False,
+    callbacks: Sequence[Callback] = (), devices: Devices = None, parallel: str = "mesh", model_devices: int = 1,
+    checkpoint: Checkpoints | None = None, resume: bool = False,
 ) -> tuple[TrainState, History]:
     """Minimises the mean of `ae.loss` over `x`; each epoch is one compiled program on device-resident data.
+
+    On several devices data stay with the host, which feeds blocks of batches; each device has an equal part of each
+    batch, of the same examples as on one device. Parameters are those of one device up to rounding, with "pmap" for a
+    loss that draws no noise and says nothing about a whole batch; see `train.parallel`.
 
     An epoch leaves out the incomplete last batch: other examples each time, since the order changes. Validation is
     exact over every example and uses the same noise after each epoch.
@@ -98,13 +56,18 @@ def fit(
       patience: stop after so many epochs in which val_loss did not fall by more than `min_delta`; needs `validation`.
       min_delta: a smaller fall is none.
       restore_best_weights: with `patience`, return the state of the epoch with the lowest val_loss, else the last.
-      callbacks: see `types.Callback`.
+      callbacks: see `types.Callback`; their `state` has no axis of devices.
+      devices: "all", a number, or some of `jax.devices()`; None: one, or all where there are several processes.
+      parallel: "mesh": noise, and penalties about a whole batch, as on one device; "pmap": each device has its own.
+      model_devices: with "mesh", over how many of the devices the longer axis of matrices named "kernel", and of what
+        the optimiser keeps of them, is spread where this number divides it; the others divide the batch.
       checkpoint: where to save every `checkpoint.every` steps; SIGTERM and SIGINT then save and stop.
       resume: go on from the newest undamaged checkpoint, bit for bit as if never stopped; from the beginning where
         there is none.
 
     Returns:
-      The final state, and the history: equally long lists "loss", its terms, "val_…" of these, and "seconds".
+      The final state, on each of the devices, and the history: equally long lists "loss", its terms, "val_…" of these,
+      and "seconds".
 
     Raises:
       InputError: unusable arguments or data.
@@ -120,11 +83,15 @@ def fit(
     (4, 2)
     """
     examples = _check_arguments(ae, x, epochs, batch_size, validation, patience)
+    on = route(devices, parallel, model_devices, batch_size)
     init_key, noise_key, order_key, validation_key = (jax.random.fold_in(key, i) for i in range(4))
     shuffle_key = order_key if shuffle_key is None else shuffle_key
     example = first_example(x)
-    state = init_state(ae, optimizer, init_key, example)
-    validation = jax.device_put(validation)
+    with on.birthplace():
+        state = init_state(ae, optimizer, init_key, example)
+        sums = zero_sums(ae, state, example, batch_size)
+    state, sums, noise_key, validation_key = map(on.spread, (state, sums, noise_key, validation_key))
+    validation = on.validation(validation)
 
     steps, left_out = divmod(examples, batch_size)
     if left_out:
@@ -133,13 +100,13 @@ def fit(
     info = {"epochs": epochs, "batch_size": batch_size, "steps_per_epoch": steps, "examples": examples,
             "left_out": left_out, "parameters": sum(leaf.size for leaf in jax.tree.leaves(state.params)),
             "device": str(jax.tree.leaves(state.params)[0].devices())}
-    progress = _Progress(state, zero_sums(ae, state, example, batch_size), None if patience is None else
-                         jax.tree.map(jnp.copy, state))
+    progress = Progress(state, sums, None if patience is None else jax.tree.map(jnp.copy, state))
     with contextlib.ExitStack() as stack:
         if checkpoint is not None:
             checkpoint.resume |= resume
             stack.enter_context(checkpoint)
-            _restore(checkpoint, progress)
+            meet("checkpoints")   # the first process has tidied the folder up
+            progress.restore(checkpoint)
         interruption = stack.enter_context(catch_signals() if checkpoint else contextlib.nullcontext())
         for callback in callbacks:   # before it begins, so that it ends whatever happens
             stack.callback(callback.on_train_end, progress.history)
@@ -147,80 +114,45 @@ def fit(
             callback.on_train_begin(info | {"history": progress.history})
         feed = stack.enter_context(contextlib.closing(segments(
             x, lambda epoch: epoch_order(shuffle_key, epoch, examples), batch_size=batch_size, epochs=epochs,
-            start=(progress.epoch, progress.step), every=checkpoint and checkpoint.every)))
+            start=(progress.epoch, progress.step), every=checkpoint and checkpoint.every, share=on.share,
+            put=None if on.resident else on.put)))
         while progress.epoch < epochs and not (patience is not None and progress.waited >= patience):
             begin = time.perf_counter() - progress.seconds
             while progress.step < steps:
                 segment, start = next(feed), progress.step
-                progress.state, progress.sums, reached = run_segment(
-                    progress.state, progress.sums, segment.x, segment.order, noise_key, progress.epoch, start,
-                    segment.stop, ae=ae, optimizer=optimizer, batch_size=batch_size)
+                before = jax.tree.map(jnp.copy, (progress.state, progress.sums))
+                run = functools.partial(on.run, x=segment.x, order=segment.order, noise_key=noise_key,
+                                        epoch=progress.epoch, start=start, stop=segment.stop, ae=ae,
+                                        optimizer=optimizer, batch_size=batch_size)
+                progress.state, progress.sums, reached = run(progress.state, progress.sums)
                 scores = {}
                 if segment.stop == steps and validation is not None:
-                    scores = evaluate(progress.state.params, validation_key, validation, ae=ae)
+                    scores = on.evaluate(progress.state.params, validation_key, validation, ae=ae)
                 # a segment's one synchronisation
                 totals, scores, reached = jax.device_get((progress.sums, scores, reached))
-                if reached < segment.stop:
+                if reached < segment.stop:   # the same steps again, for the last good state
+                    progress.state, _, reached = run(*before, checked=True)
                     failed = int(reached)
-                    batch = (block_at(segment.x, failed - start) if segment.order is None else
-                             batch_at(segment.x, segment.order, failed, batch_size))
-                    raise _diagnose(ae, progress, batch, step_key(noise_key, progress.epoch, failed), failed, steps)
+                    finite = on.finite_at(progress.state.params, segment.x, segment.order, noise_key, progress.epoch,
+                                          start, failed, ae=ae, batch_size=batch_size)
+                    raise NonFiniteLossError(progress.epoch * steps + failed, culprit(finite), progress.state,
+                                             progress.history)
                 if not np.isfinite(scores.get("loss", 0.0)):
                     raise NonFiniteLossError(
                         progress.epoch * steps + steps, f"the validation loss after epoch {progress.epoch + 1}",
                         progress.best if np.isfinite(progress.best_loss) else progress.state, progress.history)
                 progress.step = segment.stop
                 if segment.stop < steps:
-                    _save(checkpoint, progress, steps, segment.stop - start, time.perf_counter() - begin, interruption)
+                    progress.save(checkpoint, steps, segment.stop - start, time.perf_counter() - begin, interruption)
             logs = {name: float(total) / steps for name, total in totals.items()}
             logs |= {f"val_{name}": float(value) for name, value in scores.items()}
             logs["seconds"] = time.perf_counter() - begin
-            stopped = _end_epoch(progress, logs, callbacks, patience, min_delta)
-            _save(checkpoint, progress, steps, steps - start, 0.0, interruption)
+            stopped = progress.end_epoch(logs, callbacks, patience, min_delta, on.spread)
+            progress.save(checkpoint, steps, steps - start, 0.0, interruption)
             if stopped:
                 break
     take_best = restore_best_weights and np.isfinite(progress.best_loss)
     return (progress.best if take_best else progress.state), progress.history
-
-
-def _end_epoch(progress: _Progress, logs: dict[str, float], callbacks: Sequence[Callback], patience: int | None,
-               min_delta: float) -> bool:
-    """Books a finished epoch; whether a callback asks to stop."""
-    for name, value in logs.items():
-        progress.history.setdefault(name, []).append(value)
-    stop = [callback.on_epoch_end(progress.epoch, logs, progress.state) for callback in callbacks]
-    if patience is not None:
-        progress.waited += 1
-        if logs["val_loss"] < progress.best_loss - min_delta:
-            progress.best_loss, progress.waited = logs["val_loss"], 0
-            progress.best = jax.tree.map(jnp.copy, progress.state)   # the next epoch takes the buffers of `state`
-    progress.epoch, progress.step, progress.seconds = progress.epoch + 1, 0, 0.0
-    progress.sums = jax.tree.map(jnp.zeros_like, progress.sums)
-    return any(stop)
-
-
-def _save(checkpoint: Checkpoints | None, progress: _Progress, steps: int, just_taken: int, seconds: float,
-          interruption: Any) -> None:
-    """Saves where a checkpoint is due or a signal came; stops after a signal."""
-    if checkpoint is None:
-        return
-    taken = progress.epoch * steps + progress.step
-    if taken // checkpoint.every > (taken - just_taken) // checkpoint.every or interruption.received:
-        losses = progress.history.get("val_loss") or progress.history.get("loss")
-        checkpoint.save(taken, progress.tree(), meta=progress.meta(seconds), loss=losses and losses[-1])
-    if interruption.received:
-        checkpoint.wait()
-        raise TrainingInterruptedError(interruption.received, taken)
-
-
-def _restore(checkpoint: Checkpoints, progress: _Progress) -> None:
-    found = checkpoint.restore(progress.tree())
-    if found is None:
-        return
-    step, tree, meta = found
-    logger.info("resumed at step %d", step)
-    for name, value in (tree | meta).items():
-        setattr(progress, name, value)
 
 
 def _check_arguments(ae: Autoencoder, x: Batch | Shards, epochs: int, batch_size: int, validation: Batch | None,
@@ -247,15 +179,3 @@ def _check_arguments(ae: Autoencoder, x: Batch | Shards, epochs: int, batch_size
             raise InputError("validation holds no example")
         check_data(validation, ae.range)
     return examples
-
-
-def _diagnose(ae: Autoencoder, progress: _Progress, batch: Batch, key: Key, step: int, steps: int,
-              ) -> NonFiniteLossError:
-    """Repeats the failed step to name what was not finite."""
-    gradient_of = jax.jit(jax.value_and_grad(ae.loss, has_aux=True))
-    (_, metrics), gradient = gradient_of(progress.state.params, key, batch)
-    terms = [name for name, value in metrics.items() if name != "loss" and not np.isfinite(value).all()]
-    leaves = [f"the gradient of {jax.tree_util.keystr(path)}" for path, leaf in
-              jax.tree_util.tree_leaves_with_path(gradient) if not np.isfinite(leaf).all()]
-    culprit = " and ".join(f"the {name} term" for name in terms) or (leaves or ["the loss"])[0]
-    return NonFiniteLossError(progress.epoch * steps + step, culprit, progress.state, progress.history)

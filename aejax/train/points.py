@@ -1,5 +1,6 @@
 """Many trainings as one program: seeds and traced hyper-parameters are a `vmap` axis, and every batch is shared."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,7 +15,7 @@ from aejax.autoencoder import check_data
 from aejax.train.evaluation import evaluate
 from aejax.train.memory import program_bytes
 from aejax.train.resident import batch_at, resident, take
-from aejax.train.step import TrainState, count, epoch_order, init_state, step_key, train_step
+from aejax.train.step import TrainState, all_finite, count, epoch_order, init_state, step_key, train_step
 from aejax.types import ArrayLike, Autoencoder, Batch, InputError, Key, Metrics, Params, Scalar
 
 MakeAutoencoder = Callable[..., Autoencoder]
@@ -38,7 +39,7 @@ def run_epoch(states: TrainState, points: Points, seeds: Array, x: Batch, valida
     """One epoch of every point, (P, …) leading every leaf; all points see the same batches, each seed its own noise.
 
     Every `block` neighbours have one seed: their noise is drawn once, since the inner `vmap` leaves the key alone. A
-    step with a loss or gradient that is not finite is not taken: the point's `step` stays behind, its metrics say so.
+    point whose loss is not finite is lost: its `step` stays behind from there on, its metrics and parameters say so.
 
     Returns:
       The states, and the mean of each metric over the steps, (P,); "val_…", exact over `validation`, after them.
@@ -56,7 +57,11 @@ def run_epoch(states: TrainState, points: Points, seeds: Array, x: Batch, valida
             return train_step(*resolve(make, optimizer, point), state, step_key(key, epoch, step), batch)[:2]
         return each(one)(states, noise_keys, points)
     states, points = _split((states, points), block)
-    states, metrics = jax.lax.scan(advance, states, jnp.arange(count(x) // batch_size))
+    steps = count(x) // batch_size
+    states, metrics = jax.lax.scan(advance, states, jnp.arange(steps))
+    well = jax.vmap(jax.vmap(all_finite))(states.params)   # the loss of the last step does not know its update
+    states = dataclasses.replace(states, step=jnp.where(well, states.step, jnp.minimum(states.step,
+                                                                                       (epoch + 1) * steps - 1)))
     metrics = jax.tree.map(lambda values: jnp.mean(values, axis=0), metrics)
     if validation is not None:
         def score(params: Params, key: Key, point: Points) -> Metrics:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array
 
 from aejax import threefry
@@ -26,21 +27,40 @@ class TrainState:
 
 
 def init_state(ae: Autoencoder, optimizer: optax.GradientTransformation, key: Key, x: Batch) -> TrainState:
-    """The state before the first step; `x` is a batch, or one example with its leading axis."""
-    params = ae.init(key, x)
-    return TrainState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
+    """The state before the first step, by one program; `x` is a batch, or one example with its leading axis."""
+    def initial(key: Key, x: Batch) -> TrainState:
+        params = ae.init(key, x)
+        return TrainState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
+    state = jax.jit(initial)(key, x)
+    getattr(ae.init, "check", lambda params, x: None)(state.params, x)
+    return state
 
 
 def train_step(ae: Autoencoder, optimizer: optax.GradientTransformation, state: TrainState, key: Key, batch: Batch,
-               ) -> tuple[TrainState, Metrics, Array]:
-    """One gradient step. Where loss or gradient is not finite the state stays, and the last value is False."""
+               axis: str | None = None, checked: bool = False) -> tuple[TrainState, Metrics, Array]:
+    """One gradient step, and whether it went well: the loss was finite. Where not, `step` stays.
+
+    Inside of a mapped `axis` the step is that of the mean over its members, the same on each of them. `checked` also
+    looks at the gradient and at the new parameters, and leaves the state as it was where something is not finite; it
+    costs copies, since new values cannot take the old ones' memory.
+    """
     (loss, metrics), gradient = jax.value_and_grad(ae.loss, has_aux=True)(state.params, key, batch)
+    if axis is not None:   # scalars as one vector: a constant among them would be reduced by itself, outside the loop
+        scalars, restore = ravel_pytree((loss, metrics))
+        scalars, gradient = jax.lax.pmean((scalars, gradient), axis)
+        loss, metrics = restore(scalars)
     finite = jnp.isfinite(loss)
-    for leaf in jax.tree.leaves(gradient):
-        finite &= jnp.isfinite(jnp.sum(leaf))
     updates, optimizer_state = optimizer.update(gradient, state.optimizer_state, state.params)
-    new = TrainState(optax.apply_updates(state.params, updates), optimizer_state, state.step + 1)
-    return jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, state), metrics, finite
+    params = optax.apply_updates(state.params, updates)
+    if checked:
+        finite &= all_finite((gradient, params))
+    new = TrainState(params, optimizer_state, state.step + finite)
+    return jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, state) if checked else new, metrics, finite
+
+
+def all_finite(tree: Any) -> Array:
+    """Whether no value of the tree is NaN or infinite."""
+    return functools.reduce(jnp.logical_and, (jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)))
 
 
 def count(x: Batch) -> int:
@@ -74,14 +94,19 @@ def zero_sums(ae: Autoencoder, state: TrainState, x: Batch, batch_size: int) -> 
     return jax.tree.map(lambda metric: jnp.zeros(metric.shape, metric.dtype), shapes)
 
 
-@functools.partial(jax.jit, static_argnames=("ae", "optimizer", "batch_size"), donate_argnames=("state", "sums"))
+@functools.partial(jax.jit, static_argnames=("ae", "optimizer", "batch_size", "axis", "checked"),
+                   donate_argnames=("state", "sums"))
 def run_segment(state: TrainState, sums: Metrics, x: Batch, order: ArrayLike | None, noise_key: Key, epoch: Scalar,
                 start: Scalar, stop: Scalar, *, ae: Autoencoder, optimizer: optax.GradientTransformation,
-                batch_size: int) -> tuple[TrainState, Metrics, Array]:
-    """Steps start…stop−1 of an epoch in one loop on the device; ends early at the first non-finite loss or gradient.
+                batch_size: int, axis: str | None = None, checked: bool = False) -> tuple[TrainState, Metrics, Array]:
+    """Steps start…stop−1 of an epoch in one loop on the device; ends early where something is not finite.
+
+    That is noticed by the loss, or at the end by the parameters, and the state is then lost: take the steps again from
+    where they began, `checked`, for the step that failed and the state before it.
 
     `epoch`, `start` and `stop` are traced: every segment of every epoch is the same program. Without `order`, `x` holds
-    the batches of these steps, (stop − start, batch_size, …).
+    the batches of these steps, (stop − start, batch_size, …). Each member of a mapped `axis` has its own part of every
+    batch, and its own noise.
 
     Returns:
       The state, `sums` plus the metrics of each step, and the step that ended it (`stop` where all were finite).
@@ -89,9 +114,12 @@ def run_segment(state: TrainState, sums: Metrics, x: Batch, order: ArrayLike | N
     def advance(carry):
         step, state, sums, _ = carry
         batch = block_at(x, step - start) if order is None else batch_at(x, order, step, batch_size)
-        state, metrics, finite = train_step(ae, optimizer, state, step_key(noise_key, epoch, step), batch)
+        key = step_key(noise_key, epoch, step)
+        if axis is not None:
+            key = jax.random.fold_in(key, jax.lax.axis_index(axis))
+        state, metrics, finite = train_step(ae, optimizer, state, key, batch, axis, checked)
         return step + finite, state, jax.tree.map(jnp.add, sums, metrics), finite
 
     step, state, sums, _ = jax.lax.while_loop(
         lambda carry: (carry[0] < stop) & carry[3], advance, (jnp.asarray(start), state, sums, jnp.asarray(True)))
-    return state, sums, step
+    return state, sums, jnp.where(all_finite(state.params), step, jnp.minimum(step, stop - 1))

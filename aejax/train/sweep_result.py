@@ -19,7 +19,7 @@ class Point:
       values: the hyper-parameters by name.
       losses: of the last epoch, training; NaN where the seed diverged.
       val_losses: the same on the validation data; None without.
-      steps: taken; fewer than all where a loss or gradient was not finite.
+      steps: taken; fewer than all where a loss was not finite, from there on.
       diverged: whether that happened.
     """
 

@@ -10,15 +10,20 @@ import typing
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from aejax import data as sources
 from aejax import variants
 from aejax.compare import compare as run_comparison
 from aejax.compare import corruption_of, write_report
+from aejax.flags.common import DeviceFlags, HostFlags
 from aejax.flags.training import Train
 from aejax.grids import run_grid, table
 from aejax.recipes import NETWORKS, Recipe, build, nearest
 from aejax.runs import check_folder
 from aejax.trackers import Progress
+from aejax.train import TrainingInterruptedError
+from aejax.train.hosts import by_first, initialize
 from aejax.types import InputError, Range
 from aejax.verbs.common import given, load, print_aligned, print_table, say_device, size
 from aejax.workflows import Training, check_training, train_run
@@ -33,7 +38,7 @@ def compare(flags: Any, *, command: str) -> None:
     dataset = load(flags)
     say_device()
     page = run_comparison(dataset, training, output, command=command, code_dim=flags.code_dim,
-                          over_complete=flags.over_complete, source=_source(flags),
+                          over_complete=flags.over_complete, precision=flags.precision, source=_source(flags),
                           progress=lambda name: [Progress(name)])
     print_table(json.loads((output / "results.json").read_text())["rows"])
     print(page)
@@ -42,19 +47,26 @@ def compare(flags: Any, *, command: str) -> None:
 def train(flags: Any, *, command: str) -> None:
     """`aejax train VARIANT`: trains into a run folder, measures it, writes its report."""
     nearest(flags.variant, variants.NAMES, "variant")
+    if flags.resume and flags.overwrite:
+        raise InputError("--resume goes on with a run, --overwrite replaces it: leave one of them out")
+    first = _join(flags)
     check_training(training := _training(flags))
     output = Path(flags.output or Path("runs") / flags.variant).expanduser()
     going_on = flags.resume and (output / "checkpoints").is_dir()
-    output = check_folder(output, overwrite=flags.overwrite or going_on)
-    if flags.resume and flags.overwrite:
-        raise InputError("--resume goes on with a run, --overwrite replaces it: leave one of them out")
+    by_first(lambda: check_folder(output, overwrite=flags.overwrite or going_on))
     _recipe(flags, shape=(28, 28, 1), range=(0.0, 1.0))   # names and options are checked before data are read
     dataset = load(flags)
     recipe = _recipe(flags, dataset.shape, dataset.range)
     say_device()
-    trained = train_run(recipe, dataset, training, output, command=command, source=_source(flags),
-                        callbacks=[Progress(flags.variant)], checkpoint_every=flags.checkpoint_every,
-                        resume=flags.resume)
+    try:
+        trained = train_run(recipe, dataset, training, output, command=command, source=_source(flags),
+                            callbacks=[Progress(flags.variant)], checkpoint_every=flags.checkpoint_every,
+                            resume=flags.resume)
+    except TrainingInterruptedError:
+        if first:
+            raise
+    if not first:
+        return
     page = write_report({flags.variant: trained}, dataset, training, output, command=command,
                         corruption=recipe.corruption or corruption_of(dataset),
                         title=f"A {flags.variant} autoencoder of {dataset.name}")
@@ -68,6 +80,10 @@ def sweep(flags: Any, *, command: str) -> None:
     grid = _grid(flags.grid)
     if flags.patience is not None:
         raise InputError("--patience does not apply to sweep: every model trains for --epochs")
+    for field in dataclasses.fields(DeviceFlags) + dataclasses.fields(HostFlags):
+        if getattr(flags, field.name) != field.default:
+            raise InputError(f"--{field.name.replace('_', '-')} does not apply to sweep, which trains all models "
+                             "on one device")
     if flags.seeds < 1:
         raise InputError(f"--seeds must be at least 1, got {flags.seeds}")
     points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
@@ -131,8 +147,29 @@ def _train_command(flags: Any) -> str:
     return shlex.join(words)
 
 
+def _join(flags: Any) -> bool:
+    """Joins the other processes, where there are any; whether this is the first, which alone writes and speaks."""
+    if flags.coordinator == "auto" and flags.process_id is None and flags.process_count is None:
+        initialize()
+    elif (flags.coordinator, flags.process_id, flags.process_count) != (None, None, None):
+        initialize(flags.coordinator, flags.process_id, flags.process_count)
+    if jax.process_index() > 0:
+        logger.setLevel(logging.ERROR)
+    return jax.process_index() == 0
+
+
+def _devices(text: str | None) -> str | int | None:
+    if text in (None, "all"):
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"--devices {text}: give all, or a number") from None
+
+
 def _training(flags: Any) -> Training:
-    return Training(epochs=flags.epochs, batch_size=flags.batch_size, learning_rate=flags.learning_rate,
+    return Training(devices=_devices(flags.devices), parallel=flags.parallel,
+                    epochs=flags.epochs, batch_size=flags.batch_size, learning_rate=flags.learning_rate,
                     seed=flags.seed, validation=flags.validation, patience=flags.patience)
 
 
@@ -150,7 +187,8 @@ def _recipe(flags: Any, shape: tuple[int, ...], range: Range | None) -> Recipe:
     nearest(flags.network, tuple(NETWORKS), "network")
     network = {"name": flags.network, "shape": list(shape), "code_dim": flags.code_dim} | given(
         widths=_numbers(flags.widths, "widths"), channels=_numbers(flags.channels, "channels"),
-        activation=flags.activation, code_activation=flags.code_activation, tied=flags.tied or None)
+        activation=flags.activation, code_activation=flags.code_activation, tied=flags.tied or None,
+        precision=None if flags.precision == "float32" else flags.precision)
     loss: dict[str, Any] = {"name": flags.loss}
     if flags.loss != "cross_entropy":
         needed = "identity" if range is None else "tanh" if range[0] < 0 else "sigmoid"

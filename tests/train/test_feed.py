@@ -1,3 +1,6 @@
+import threading
+import time
+
 import chex
 import jax
 import numpy as np
@@ -31,6 +34,43 @@ def test_segments_end_at_epochs_and_checkpoints(shards, images, monkeypatch):
     assert [s.stop for s in streamed] == [4, 7] and streamed[0].order is None
     np.testing.assert_array_equal(np.concatenate([s.x for s in streamed]).reshape(63, *images.shape[1:]), images[:63])
     np.testing.assert_array_equal(feed.first_example(shards), feed.first_example(images))
+
+
+@pytest.mark.parametrize("share", [(0, 1), (1, 3)])
+@pytest.mark.parametrize("every", [None, 3])
+def test_blocks_from_memory_are_those_from_disk(shards, images, monkeypatch, share, every):
+    """Rows 3 to 5 of each batch of 9 are the second of three parts; the run begins in the middle of an epoch."""
+    monkeypatch.setattr(feed, "BLOCK", 4)
+
+    def order(epoch):
+        return np.random.default_rng(epoch).permutation(64)
+    options = dict(batch_size=9, epochs=3, start=(1, 2), every=every, share=share, put=lambda x: x)
+    memory, disk = (list(feed.segments(x, order, **options)) for x in (images, shards))
+    pairs, _ = zip(*((s.x["image"], s.x["number"]) for s in feed.segments(
+        {"image": images, "number": np.arange(64)}, order, **options)), strict=True)
+    rows = order(1)[2 * 9:3 * 9].reshape(share[1], -1)[share[0]]
+    np.testing.assert_array_equal(memory[0].x[0], images[rows])
+    for one, other, pair in zip(memory, disk, pairs, strict=True):
+        assert one.stop == other.stop and one.order is None
+        np.testing.assert_array_equal(one.x, other.x)
+        np.testing.assert_array_equal(one.x, pair)
+
+
+def test_one_block_is_placed_ahead_and_not_two(images, monkeypatch):
+    monkeypatch.setattr(feed, "BLOCK", 1)
+    placed = []
+
+    def put(x):
+        placed.append(threading.current_thread())
+        return x
+    blocks = feed.segments(images, lambda epoch: np.arange(64), batch_size=8, epochs=9, start=(0, 0), every=None,
+                           put=put)
+    for taken in range(1, 5):
+        next(blocks)
+        time.sleep(0.05)
+        assert len(placed) == taken + 1 and threading.main_thread() not in placed
+    blocks.close()
+    assert len(placed) == 5
 
 
 @pytest.mark.parametrize("block", [1, 3, 64])

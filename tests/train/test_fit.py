@@ -183,6 +183,15 @@ def test_non_finite_gradient_names_the_parameter():
     assert float(error.value.state.params["w"]) == 0.0
 
 
+def test_parameters_that_overflow_are_not_kept():
+    """Loss and gradient are finite, the update is not: it is noticed at the end of the epoch, and undone."""
+    ae = Autoencoder(init=lambda key, x: jnp.ones(()), encode=None, decode=None, range=(0.0, 9.0),
+                     loss=lambda p, key, x: ((s := jnp.minimum(jnp.sum(p * 1.8), 1e30)), {"loss": s}))
+    with pytest.raises(NonFiniteLossError, match="step 0: an updated parameter") as error:
+        fit(ae, np.ones((4, 1), np.float32), optimizer=optax.sgd(3e38), key=KEY, epochs=1, batch_size=4)
+    assert float(error.value.state.params) == 1.0
+
+
 def test_divergence_is_reported(dense, images):
     with pytest.raises(NonFiniteLossError, match="Lower the learning rate"):
         fit(variants.contractive(dense.clone(code_activation="identity")), images, optimizer=optax.sgd(1e20), key=KEY,

@@ -76,7 +76,8 @@ def test_a_diverging_point_leaves_the_others_alone(make, images):
                                    seeds=np.array([0, 0]), optimizer=OPTIMIZER, shuffle_key=SHUFFLE, epochs=2,
                                    batch_size=32)
     assert np.isfinite(history["loss"][:, 0]).all() and not np.isfinite(history["loss"][:, 1]).any()
-    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(states.params))
+    assert all(np.isfinite(leaf[0]).all() for leaf in jax.tree.leaves(states.params))
+    assert np.isnan(states.params["encoder_kernel_0"][1]).all()   # lost, and seen to be
     assert np.asarray(states.step).tolist() == [4, 0]
 
 

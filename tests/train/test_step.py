@@ -1,3 +1,5 @@
+import functools
+
 import chex
 import jax
 import numpy as np
@@ -35,6 +37,16 @@ def test_a_step_that_is_not_finite_changes_nothing(dense, images):
     ae, optimizer = variants.standard(dense), optax.adam(0.1)
     state = init_state(ae, optimizer, jax.random.key(0), images)
     bad = np.full(images.shape, np.inf, np.float32)
-    new, _, finite = train_step(ae, optimizer, state, jax.random.key(1), bad)
+    new, _, finite = train_step(ae, optimizer, state, jax.random.key(1), bad, checked=True)
     assert not bool(finite)
     chex.assert_trees_all_equal(new, state)
+    new, _, finite = train_step(ae, optimizer, state, jax.random.key(1), bad)
+    assert not bool(finite) and int(new.step) == 0
+
+
+def test_a_finite_step_is_the_same_when_checked(dense, images):
+    ae, optimizer = variants.denoising(dense), optax.adam(0.1)
+    state = init_state(ae, optimizer, jax.random.key(0), images)
+    step = jax.jit(functools.partial(train_step, ae, optimizer), static_argnames="checked")
+    one, other = (step(state, jax.random.key(1), images, checked=checked) for checked in (False, True))
+    chex.assert_trees_all_close(one, other, rtol=1e-6)

@@ -40,10 +40,13 @@ def test_a_diverged_seed_spoils_its_point_alone(dense, images):
     result = sweep(lambda: variants.contractive(dense), images, grid=grid, optimizer=optax.sgd, epochs=2, batch_size=32)
     assert result.points[0].diverged == (False,) and result.points[1].diverged == (True,)
     assert np.isnan(result.points[1].loss) and result.best_index == 0 and result.points[1].steps[0] < 4
-    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(result.states))
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(result.states[0]))
     lost = sweep(lambda: variants.contractive(dense), images, grid={"learning_rate": (1e38,)}, optimizer=optax.sgd,
                  epochs=1, batch_size=16)
     assert lost.best is None and lost.best_index is None
+    at_the_end = sweep(lambda: variants.contractive(dense), images, grid={"learning_rate": (1e38,)},
+                       optimizer=lambda rate: optax.chain(optax.sgd(rate), optax.scale(1e38)), epochs=1, batch_size=64)
+    assert at_the_end.points[0].diverged == (True,)   # by its only step, whose loss was still finite
 
 
 def test_a_step_that_was_not_taken_counts_as_divergence():

@@ -58,10 +58,11 @@ def test_train_convolutional_into_its_own_folder(aejax, made, tmp_path, capsys, 
 def test_flags_reach_the_recipe():
     """One call of the parser with every flag of the recipe; nothing is trained."""
     flags = Train(variant="contractive", widths="7,5", activation="relu", code_activation="sigmoid", tied=True,
-                  loss="mean_squared_error", output_activation="tanh", weight=0.5, method="jacfwd", chunk_size=3)
+                  loss="mean_squared_error", output_activation="tanh", weight=0.5, method="jacfwd", chunk_size=3,
+                  precision="bfloat16")
     recipe = _recipe(flags, (4, 4, 1), (0.0, 1.0))
     assert recipe.network == {"name": "dense", "shape": [4, 4, 1], "code_dim": 30, "widths": [7, 5],
-                              "activation": "relu", "code_activation": "sigmoid", "tied": True}
+                              "activation": "relu", "code_activation": "sigmoid", "tied": True, "precision": "bfloat16"}
     assert recipe.reconstruction == {"name": "mean_squared_error", "activation": "tanh"}
     assert recipe.options == {"weight": 0.5, "method": "jacfwd", "chunk_size": 3} and recipe.corruption is None
     mask = _recipe(Train(variant="denoising", corruption="block_mask", block_size=2, fill=0.5), (4, 4, 1), None)
