@@ -21,6 +21,7 @@ from aejax.applications.intrinsic_dimension import (
     knee,
     maximum_likelihood,
     neighbours,
+    suggest_code_dim,
     two_nn,
     variance_dimensions,
 )
@@ -90,6 +91,11 @@ def _components(record: Record, config: Config, dataset: data.Dataset) -> None:
         values = variance_dimensions(images, shares)
         record.add(name, settings, {f"{share:.0%} of the variance": ("components", [value])
                                     for share, value in zip(shares, values, strict=True)}, seeds=[], n=len(images))
+    name, settings = f"{TITLES[dataset.name]}, advice", {"anchors": config.anchors, **settings}
+    if not record.done(name, settings):
+        found = suggest_code_dim(images, anchors=config.anchors)
+        record.add(name, settings, {"intrinsic dimension": ("dimensions", [found.intrinsic]),
+                                    "code_dim": ("dimensions", [found.code_dim])}, seeds=[], n=len(images))
 
 
 def _sweep(record: Record, config: Config, dataset: data.Dataset) -> None:

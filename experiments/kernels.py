@@ -61,7 +61,7 @@ def main(config: Config) -> Record:
         np.savez(unfinished, **shown)
     if len(shown) == 4:
         figures.kernels(record.path.with_suffix(".png"), {name: shown[name] for name in (
-            "standard-30", "denoising-30", "standard-500", "denoising-500")}, across=2)
+            "standard-30", "denoising-30", "standard-500", "denoising-500")}, across=2, grey=True)
         unfinished.unlink()
     found = {(row["name"], row["metric"]): np.array(row["each"]) for row in record.rows}
     for upper, lower in PAIRS:

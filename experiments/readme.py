@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from experiments._record import RESULTS
+from experiments._tables_latent import TABLES as LATENT
 from experiments._tables_speed import profile, speed
 
 README = Path(__file__).parent.parent / "README.md"
@@ -172,7 +173,7 @@ def overhead(results: dict[str, Any]) -> str:
 
 TABLES = {"contraction": contraction, "compare_autoencoders": comparison, "contraction_cost": cost, "speed": speed,
           "survival": survival, "checkpoint_overhead": overhead, "step_profile": profile,
-          "scale.work": scale_work, "scale.images": scale_images, "scale.balance": scale_balance}
+          "scale.work": scale_work, "scale.images": scale_images, "scale.balance": scale_balance, **LATENT}
 
 
 def render(text: str) -> str:

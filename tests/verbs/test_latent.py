@@ -17,9 +17,9 @@ def test_suggest_code_dim(aejax, plane, capsys):
     out, err = capsys.readouterr()
     lines = out.splitlines()
     assert lines[0].split() == ["advice", "dimensions", "from"] and "200 points" in lines[1]
-    assert float(lines[1].split("  ")[1]) == pytest.approx(2, abs=0.4)
-    assert float(lines[2].split("  ")[1]) == pytest.approx(2, abs=0.5)
-    assert lines[-1].startswith("recommended: --code-dim 5 (2·2 + 1")
+    intrinsic, pairs = (float(line.split()[3]) for line in lines[1:3])
+    assert intrinsic == pytest.approx(2, abs=0.4) and pairs == pytest.approx(2, abs=0.5)
+    assert lines[-1].startswith("recommended: --code-dim 5 (5 principal components hold 95 %")
     assert "5 training examples equal another one" in err
 
 
