@@ -38,6 +38,7 @@ class Config(BaseConfig):
     """Sizes of the full run; `--smoke` takes few digits and three widths."""
 
     seeds: tuple[int, ...] = (0, 1, 2)
+    sources: tuple[str, ...] = ("mnist", "fashion_mnist")
     points: tuple[int, ...] = (1000, 10_000, 60_000)
     anchors: int = 3000
     code_dims: tuple[int, ...] = (2, 4, 8, 16, 32, 64, 128)
@@ -54,7 +55,7 @@ def main(config: Config) -> Record:
     if config.smoke:
         config = dataclasses.replace(config, seeds=(0, 1), points=(300,), anchors=200, code_dims=(2, 4, 8),
                                      training=512, validation=100, epochs=3, widths=(), learning_rate=0.03)
-    for source in ("mnist_mini",) if config.smoke else ("mnist", "fashion_mnist"):
+    for source in ("mnist_mini",) if config.smoke else config.sources:
         dataset = data.load(source, data_dir=config.data_dir)
         if config.smoke:
             dataset = dataclasses.replace(dataset, train=dataset.train[:, ::4, ::4])
