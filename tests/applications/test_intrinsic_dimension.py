@@ -38,7 +38,7 @@ def test_known_manifolds(points, dimension):
 
 def test_distances_are_scikit_learns():
     learn = pytest.importorskip("sklearn.neighbors")
-    x = RNG.normal(size=(300, 3, 4)).astype(np.float32) + 100   # far from 0, where float32 products lose digits
+    x = RNG.normal(size=(300, 3, 4)).astype(np.float32) + 3000   # far from 0, where float32 products lose digits
     expected = learn.NearestNeighbors(n_neighbors=7).fit(x.reshape(300, -1)).kneighbors()[0]
     found = neighbours(x, 7, chunk_size=64)
     np.testing.assert_allclose(found.distances, expected, rtol=1e-4)
