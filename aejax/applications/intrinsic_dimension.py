@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 
 from aejax.types import InputError
 
+EXACT_BYTES = 2**26   # of float64 differences at a time
 SPARE = 8   # further candidates, ranked in float32, among which the nearest are chosen by exact distances
 
 
@@ -43,7 +44,7 @@ def neighbours(x: Float[np.ndarray, "n *datum"] | np.ndarray, k: int, *, anchors
       k: at least 1.
       anchors: how many points, drawn by `seed`, look for neighbours among all; None: every one.
       seed: of that draw.
-      chunk_size: anchors at a time; memory is chunk_size · N floats.
+      chunk_size: anchors at a time; memory is a few times chunk_size · N floats.
 
     Raises:
       InputError: k or anchors below 1, values that are not finite, or fewer than k + 1 different points.
@@ -67,13 +68,14 @@ def neighbours(x: Float[np.ndarray, "n *datum"] | np.ndarray, k: int, *, anchors
     candidates = min(k + 1 + SPARE, points)
     everything, squares = jnp.asarray(flat), jnp.asarray(np.einsum("ij,ij->i", flat, flat))
     chunk_size = min(chunk_size, len(pick))
+    parts = min(chunk_size, -(-8 * chunk_size * candidates * flat.shape[1] // EXACT_BYTES))
     found = []
     for begin in range(0, len(pick), chunk_size):
         rows = pick[begin: begin + chunk_size]
         padded = np.concatenate([rows, np.repeat(rows[:1], chunk_size - len(rows))])   # one compiled shape
         near = np.asarray(_candidates(everything, squares, padded, count=candidates))[: len(rows)]
-        differences = flat[near].astype(np.float64) - flat[rows].astype(np.float64)[:, None]
-        exact = np.sqrt(np.einsum("ijk,ijk->ij", differences, differences))
+        exact = np.concatenate([_distances(flat, *pair) for pair in zip(
+            np.array_split(rows, parts), np.array_split(near, parts), strict=True)])
         exact[near == rows[:, None]] = np.inf   # the point itself
         found.append(np.sort(exact, axis=1)[:, :k])
     return Neighbours(np.concatenate(found), points, duplicates)
@@ -234,6 +236,12 @@ def _candidates(x: Array, squares: Array, rows: np.ndarray, *, count: int) -> np
     if count == distances.shape[1]:
         return np.broadcast_to(np.arange(count), distances.shape)
     return np.argpartition(distances, count, axis=1)[:, :count]   # several times faster than top_k on a CPU
+
+
+def _distances(x: np.ndarray, rows: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """From x[rows] (R,) to x[near] (R, K), in float64."""
+    differences = x[near].astype(np.float64) - x[rows].astype(np.float64)[:, None]
+    return np.sqrt(np.einsum("ijk,ijk->ij", differences, differences))
 
 
 def _flat(x: np.ndarray) -> np.ndarray:

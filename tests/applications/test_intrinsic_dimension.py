@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from aejax.applications import intrinsic_dimension
 from aejax.applications.intrinsic_dimension import (
     knee,
     maximum_likelihood,
@@ -45,6 +46,17 @@ def test_distances_are_scikit_learns():
     assert found.points == 300 and found.duplicates == 0
     some = neighbours(x, 7, anchors=50, seed=3).distances
     assert len(some) == 50 and all(np.isclose(found.distances, row, rtol=1e-4).all(axis=1).any() for row in some)
+
+
+def test_memory_is_bounded_whatever_k(monkeypatch):
+    x = RNG.normal(size=(90, 5))
+    whole, most = neighbours(x, 60, chunk_size=32).distances, []
+    original = intrinsic_dimension._distances
+    monkeypatch.setattr(intrinsic_dimension, "_distances", lambda flat, rows, near: (
+        most.append(8 * near.size * flat.shape[1]), original(flat, rows, near))[1])
+    monkeypatch.setattr(intrinsic_dimension, "EXACT_BYTES", 20_000)
+    np.testing.assert_array_equal(neighbours(x, 60, chunk_size=32).distances, whole)
+    assert max(most) <= 20_000 and len(most) > 10
 
 
 def test_the_formula_by_hand():
