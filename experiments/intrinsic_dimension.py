@@ -2,7 +2,7 @@
 
 MNIST and Fashion-MNIST in raw pixels. The estimators of `applications.intrinsic_dimension` at k = 3, 5, 10, 20 among N
 = 1,000, 10,000 and 60,000 training images; a seed draws the N images and the 3,000 anchors. Beside them what the usual
-advice says: components of PCA, and the validation error of autoencoders 784-256-d-256-784 against d (20,000 images
+advice says: components of PCA, and the validation error of autoencoders 784-256-d-256-784 against d (10,000 images
 train, 5,000 validate; no test image is touched), with PCA of the same d as the baseline.
 
 Command: python -m experiments.intrinsic_dimension --data-dir FOLDER   (about 10 minutes on 2 cores; resumable)
@@ -42,9 +42,9 @@ class Config(BaseConfig):
     points: tuple[int, ...] = (1000, 10_000, 60_000)
     anchors: int = 3000
     code_dims: tuple[int, ...] = (2, 4, 8, 16, 32, 64, 128)
-    training: int = 20_000
+    training: int = 10_000
     validation: int = 5000
-    epochs: int = 10
+    epochs: int = 12
     learning_rate: float = 1e-3
     widths: tuple[int, ...] = (256,)
 
