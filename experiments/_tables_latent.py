@@ -41,7 +41,7 @@ def kernels(results: Results) -> str:
     """Energy and roughness of each network's kernels."""
     outside = results["rows"][0]["n"]
     return _table(results, _names(results, "energy inside"), {
-        "energy outside": ("energy outside", "{:.5f}"), "energy inside": ("inside", "{:.5f}"),
+        "energy outside": ("energy outside", "{:.6f}"), "energy inside": ("inside", "{:.6f}"),
         "outside over inside": ("outside / inside", "{:.3f}"), "roughness outside": ("roughness outside", "{:.6f}"),
         "roughness before training": ("before training", "{:.6f}")},
         "network", f"Mean squared weights of the encoder over the {outside} pixels that fewer than one training image "
@@ -83,7 +83,7 @@ def overlap_ratios(results: Results) -> str:
     return _table(results, names, {
         **{f"share in {k} directions": (f"k = {k}", "{:.2f}") for k in (1, 2, 4, 8, 16, 32)},
         "participation ratio": ("participation ratio", "{:.3f}")},
-        "ratio of shares", "Seed by seed. The lecture's claim is a ratio of at least 2 for the CAE.")
+        "ratio of shares", "Seed by seed. Expected of the CAE: at least 2.")
 
 
 def estimates(results: Results) -> str:
