@@ -38,6 +38,7 @@ GRIDS: dict[str, dict[str, tuple[float, ...]]] = {
     "AE + weight decay": {"weight": (1e-3, 1e-2, 1e-1)},
 }
 RANKS = (1, 2, 5, 10, 20, 50, 100, 200, 400, 784)
+SHUFFLE = 1234   # key of the order of batches
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,21 +145,25 @@ def _search(name: str, grid: dict[str, Any], config: Config, train: Split, choos
     return {key: values[best]}
 
 
+def pretrain(name: str, points: dict[str, np.ndarray], seeds: np.ndarray, config: Config, images: np.ndarray,
+             ) -> tuple[networks.Dense, Any]:
+    """The network, and its parameters for every seed after training without labels."""
+    network = networks.Dense(shape=images.shape[1:], code_dim=config.code_dim, code_activation="sigmoid", tied=True,
+                             kernel_init="glorot_uniform")
+    if name == "no pre-training":
+        ae = variants.standard(network, reconstruction=losses.cross_entropy())
+        return network, jax.vmap(lambda seed: ae.init(jax.random.key(seed), images[:1]))(jnp.asarray(seeds))
+    states, _ = train_points(makers(network)[name], images, points=points, seeds=seeds,
+                             shuffle_key=jax.random.key(SHUFFLE), optimizer=optax.adam(config.learning_rate),
+                             epochs=config.pretraining_epochs, batch_size=config.batch_size)
+    return network, states.params
+
+
 def _run(name: str, points, seeds: np.ndarray, config: Config, train: Split, chooser: Split, test: Split | None,
          figures_beside: Path | None = None) -> dict[str, tuple[str, Any]]:
     """Pre-trains, measures, fine-tunes; {metric: (unit, value per seed)}."""
-    network = networks.Dense(shape=train.images.shape[1:], code_dim=config.code_dim, code_activation="sigmoid",
-                             tied=True, kernel_init="glorot_uniform")
-    shuffle = jax.random.key(1234)
+    network, params = pretrain(name, points, seeds, config, train.images)
     found: dict[str, tuple[str, Any]] = {}
-    if name == "no pre-training":
-        ae = variants.standard(network, reconstruction=losses.cross_entropy())
-        params = jax.vmap(lambda seed: ae.init(jax.random.key(seed), train.images[:1]))(jnp.asarray(seeds))
-    else:
-        states, _ = train_points(makers(network)[name], train.images, points=points, seeds=seeds, shuffle_key=shuffle,
-                                 optimizer=optax.adam(config.learning_rate), epochs=config.pretraining_epochs,
-                                 batch_size=config.batch_size)
-        params = states.params
     if test is not None:
         found |= _representation(network, params, test)
         slug = "_".join(re.findall(r"\w+", name.lower()))
@@ -175,8 +180,8 @@ def _run(name: str, points, seeds: np.ndarray, config: Config, train: Split, cho
         if test is not None:
             errors["test"].append(np.asarray(_errors(states.params, test.images, test.labels)))
     train_points(lambda: CLASSIFIER, {"image": train.images, "label": train.labels}, points={}, seeds=seeds,
-                 optimizer=optax.adam(config.tuning_rate), shuffle_key=shuffle, epochs=config.tuning_epochs,
-                 batch_size=config.batch_size, params=start, on_epoch_end=score)
+                 optimizer=optax.adam(config.tuning_rate), shuffle_key=jax.random.key(SHUFFLE),
+                 epochs=config.tuning_epochs, batch_size=config.batch_size, params=start, on_epoch_end=score)
     validation = np.stack(errors["validation"])
     best = validation.argmin(axis=0)   # the epoch is chosen on validation, for each seed
     found["validation error"] = ("%", validation.min(axis=0))

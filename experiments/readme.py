@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from experiments._record import RESULTS
+from experiments._tables_latent import TABLES as LATENT
 from experiments._tables_lecture import TABLES as LECTURE
 from experiments._tables_speed import convolution_cost, profile, speed
 
@@ -174,7 +175,8 @@ def overhead(results: dict[str, Any]) -> str:
 TABLES = {"contraction": contraction, "compare_autoencoders": comparison, "contraction_cost": cost, "speed": speed,
           "survival": survival, "checkpoint_overhead": overhead, "step_profile": profile,
           "convolution_cost": convolution_cost,
-          "scale.work": scale_work, "scale.images": scale_images, "scale.balance": scale_balance, **LECTURE}
+          "scale.work": scale_work, "scale.images": scale_images, "scale.balance": scale_balance,
+          **LECTURE, **LATENT}
 
 
 def render(text: str) -> str:

@@ -152,25 +152,28 @@ def directions(path: str | Path, images: np.ndarray, vectors: np.ndarray, *, tit
     _save(figure, path, colours=128)
 
 
-def kernels(path: str | Path, named: Mapping[str, np.ndarray], *, columns: int = 8, rows: int = 4) -> None:
-    """The first kernels of each model side by side; (K, H, W, C) on one symmetric scale, the 99th percentile of |w|.
+def kernels(path: str | Path, named: Mapping[str, np.ndarray], *, columns: int = 8, rows: int = 4, across: int = 3,
+            grey: bool = False, label: str = "weight") -> None:
+    """The first kernels of each model, `across` models side by side; (K, H, W, C) on one symmetric scale, the 99th
+    percentile of |w|.
 
-    Blue is negative, white zero, red positive; of colour images the mean over channels is shown.
+    Blue is negative, white zero, red positive; with `grey` black, mid-grey and white. Of colour images the mean over
+    channels is shown.
     """
     shown = {name: k[: columns * rows].mean(axis=-1) for name, k in named.items()}
     limit = max(float(np.quantile(np.abs(np.concatenate([k.ravel() for k in shown.values()])), 0.99)), 1e-12)
-    across = min(3, len(shown))
+    across = min(across, len(shown))
     down = math.ceil(len(shown) / across)
     figure = _figure(3.4 * across + 0.8, (0.42 * rows + 0.3) * down)
     all_axes = figure.subplots(down, across, squeeze=False)
     for axes in all_axes.flat[len(shown):]:
         axes.axis("off")
     for axes, (name, images) in zip(all_axes.flat, shown.items(), strict=False):
-        picture = axes.imshow(_tile(images, columns), cmap="RdBu_r", vmin=-limit, vmax=limit,
+        picture = axes.imshow(_tile(images, columns), cmap="gray" if grey else "RdBu_r", vmin=-limit, vmax=limit,
                               interpolation="nearest")
         axes.set_title(name, fontsize=9)
         axes.axis("off")
-    figure.colorbar(picture, ax=all_axes, label="weight", shrink=0.8, ticks=[-limit, 0, limit], format="%.2g")
+    figure.colorbar(picture, ax=all_axes, label=label, shrink=0.8, ticks=[-limit, 0, limit], format="%.2g")
     _save(figure, path, colours=128)
 
 

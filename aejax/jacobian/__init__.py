@@ -17,8 +17,8 @@ from aejax.jacobian.penalties import (
     encoder_of,
     penalty_of,
 )
-from aejax.jacobian.spectrum import singular_values, tangents
+from aejax.jacobian.spectrum import jacobians, singular_values, tangents
 
 __all__ = ["METHODS", "BatchCoupledEncoderError", "Plan", "check_method", "check_uncoupled", "composed_squared_norm",
-           "contractive_penalty", "difference_squared_norm", "encoder_of", "hutchinson", "penalty_of", "plan",
-           "singular_values", "squared_norm", "tangents"]
+           "contractive_penalty", "difference_squared_norm", "encoder_of", "hutchinson", "jacobians", "penalty_of",
+           "plan", "singular_values", "squared_norm", "tangents"]

@@ -9,6 +9,18 @@ from jaxtyping import Array, Float
 from aejax.jacobian.norms import Encoder, code_dim, map_chunks, single
 
 
+def jacobians(encode: Encoder, x: Float[Array, "batch *datum"]) -> Float[Array, "batch code n"]:
+    """∂h/∂x at each example, a code unit a row, n the values of an example: B·d·n floats at once.
+
+    >>> print(jacobians(lambda x: x * jnp.array([[3.0, 4.0]]), jnp.zeros((1, 2))))
+    [[[3. 0.]
+      [0. 4.]]]
+    """
+    method = "jacrev" if code_dim(encode, x) < math.prod(x.shape[1:]) else "jacfwd"
+    found = jax.vmap(single(encode, method))(x)
+    return found.reshape(*found.shape[:2], -1)
+
+
 def singular_values(encode: Encoder, x: Float[Array, "batch *datum"], *, chunk_size: int | None = 64,
                     ) -> Float[Array, "batch rank"]:
     """Singular values of ∂h/∂x at each example, falling, (B, min(d, n)): to how many directions the code listens.
@@ -17,7 +29,7 @@ def singular_values(encode: Encoder, x: Float[Array, "batch *datum"], *, chunk_s
     [[4. 3.]]
     """
     def of_rows(rows: Array) -> Array:
-        return jnp.linalg.svd(_jacobians(encode, rows), compute_uv=False)
+        return jnp.linalg.svd(jacobians(encode, rows), compute_uv=False)
     return map_chunks(of_rows, x, chunk_size)
 
 
@@ -33,13 +45,6 @@ def tangents(encode: Encoder, x: Float[Array, "batch *datum"], count: int, *, ch
     [[[0. 1.]]]
     """
     def of_rows(rows: Array) -> Array:
-        vectors = jnp.linalg.svd(_jacobians(encode, rows), full_matrices=False)[2][:, :count]
+        vectors = jnp.linalg.svd(jacobians(encode, rows), full_matrices=False)[2][:, :count]
         return vectors.reshape(*vectors.shape[:2], *rows.shape[1:])
     return map_chunks(of_rows, x, chunk_size)
-
-
-def _jacobians(encode: Encoder, x: Array) -> Array:
-    """(B, d, n)."""
-    method = "jacrev" if code_dim(encode, x) < math.prod(x.shape[1:]) else "jacfwd"
-    jacobians = jax.vmap(single(encode, method))(x)
-    return jacobians.reshape(*jacobians.shape[:2], -1)
