@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments import _tables_interpolation
 from experiments._record import RESULTS
 from experiments._tables_speed import profile, speed
 
@@ -172,7 +173,8 @@ def overhead(results: dict[str, Any]) -> str:
 
 TABLES = {"contraction": contraction, "compare_autoencoders": comparison, "contraction_cost": cost, "speed": speed,
           "survival": survival, "checkpoint_overhead": overhead, "step_profile": profile,
-          "scale.work": scale_work, "scale.images": scale_images, "scale.balance": scale_balance}
+          "scale.work": scale_work, "scale.images": scale_images, "scale.balance": scale_balance,
+          **_tables_interpolation.TABLES}
 
 
 def render(text: str) -> str:
