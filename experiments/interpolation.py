@@ -31,6 +31,7 @@ LABELS = {"pixel": "pixels mixed", "linear": "codes mixed", "slerp": "slerp", "g
 class Config(BaseConfig):
     """Budget of the full run; `--smoke` takes few digits, pairs and iterations."""
 
+    names: tuple[str, ...] = ("mnist", "fashion_mnist")
     seeds: tuple[int, ...] = (0, 1, 2)
     epochs: int = 12
     pairs: int = 200   # of each kind
@@ -43,13 +44,13 @@ def main(config: Config) -> Record:
     record = Record("interpolation", config)
     if config.smoke:
         config = dataclasses.replace(config, seeds=(0, 1), epochs=1, pairs=4, steps=5, iterations=2)
-    for name in ("mnist_mini",) if config.smoke else ("mnist", "fashion_mnist"):
+    for name in ("mnist_mini",) if config.smoke else config.names:
         dataset = data.load(name, data_dir=config.data_dir)
         if config.smoke:
             dataset = dataclasses.replace(dataset, train=dataset.train[:512], test=dataset.test[:200],
                                           test_labels=dataset.test_labels[:200])
         budget = {**dataclasses.asdict(config), "data": dataset.digest}
-        for field in ("output", "data_dir", "smoke"):
+        for field in ("output", "data_dir", "smoke", "names"):
             budget.pop(field)
         for network, parts in list(NETWORKS.items())[:1 if config.smoke else None]:
             settings = {**budget, "network": parts}

@@ -1,7 +1,7 @@
 """Are transformations directions in the code? Walks learnt for five edits, and what they reach on held-out images.
 
 Autoencoders 784-256-30 from three seeds; walks, linear (z + alpha w) and nonlinear (the step of a small network),
-learnt on 8,000 training images with the autoencoder as it is, or jointly with it. On 1,000 test images: the mean
+learnt on 6,000 training images with the autoencoder as it is, or jointly with it. On 1,000 test images: the mean
 squared error to the image edited by alpha, beside doing nothing and beside the reconstruction of the edited image; the
 attribute that the edit changes; and how far the outputs are from real images, in features of the small classifier.
 
@@ -41,7 +41,7 @@ class Config(BaseConfig):
     seeds: tuple[int, ...] = (0, 1, 2)
     autoencoder_epochs: int = 10
     epochs: int = 6
-    examples: int = 8_000
+    examples: int = 6_000
     learning_rate: float = 3e-3
     batch_size: int = 128
     held_out: int = 1000
