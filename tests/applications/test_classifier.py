@@ -31,7 +31,7 @@ def test_the_accuracy_it_states_is_the_measured_one(name, least):
     found = {row["metric"]: row["value"] for row in rows if row["name"] == name}
     judge = classifier.load(name)
     assert found["test accuracy"] >= least
-    assert judge.accuracy == pytest.approx(found["test accuracy"] / 100, abs=1e-9)
+    assert judge.accuracy == pytest.approx(found["test accuracy"] / 100, abs=5e-5)   # four digits
     assert len(judge.label_names) == 10 and judge.name == name
     params, _ = classifier.read_weights(classifier.WEIGHTS / f"{name}.safetensors")
     assert sum(leaf.size for leaf in jax.tree.leaves(params)) == found["parameters"]
