@@ -50,10 +50,11 @@ def autoencoder(
       weight: λ >= 0; may be traced.
 
     Returns:
-      The four functions. uint8 input is mapped onto the range of the loss, float input must lie in it already.
+      The four functions, and `reconstruct` where the network has a method of that name, which is then what is
+      trained. uint8 input is mapped onto the range of the loss, float input must lie in it already.
 
     Raises:
-      InputError: weight < 0.
+      InputError: weight < 0, or a bottleneck that the network's skip connections lead around.
 
     >>> from aejax.networks import Dense
     >>> ae = autoencoder(Dense(shape=(4,), code_dim=2))
@@ -66,6 +67,10 @@ def autoencoder(
     reconstruction = squared_error() if reconstruction is None else reconstruction
     corruption = _for_network(corruption, network)
     exact = full_precision(network)
+    skips = hasattr(network, "reconstruct")
+    if skips and bottleneck is not point:
+        raise InputError(f"{type(network).__name__} leads past the code (it has a method reconstruct), so that another "
+                         "bottleneck than point would bind nothing; choose another network")
 
     def apply(params: Params, x: ArrayLike, method: str) -> Array:
         return network.apply({"params": params}, x, method=method)
@@ -101,14 +106,18 @@ def autoencoder(
         corrupted = corrupt(corruption, corruption_key, x, reconstruction.range)
         h = apply(params, corrupted, "encode")
         code, cost = bottleneck.sample(sample_key, h)
-        error = jnp.mean(reconstruction.per_example(apply(params, code, "decode"), x) + cost)
+        output = apply(params, corrupted, "reconstruct") if skips else apply(params, code, "decode")
+        error = jnp.mean(reconstruction.per_example(output, x) + cost)
         omega = jnp.zeros(()) if penalty is None else penalty(exact, params, penalty_key, corrupted, code)
         omega, extra = omega if isinstance(omega, tuple) else (omega, {})
         omega = jnp.mean(omega)
         total = error + weight * omega
         return total, {"loss": total, "reconstruction": error, "penalty": omega, **extra}
 
-    return Autoencoder(init, encode, decode, loss, reconstruction.range)
+    def reconstruct(params: Params, x: Batch) -> Float[Array, "batch *datum"]:
+        return reconstruction.activation(apply(params, _enter(network, reconstruction.range, x), "reconstruct"))
+
+    return Autoencoder(init, encode, decode, loss, reconstruction.range, reconstruct if skips else None)
 
 
 def check_data(x: Batch, range: Range | None) -> None:

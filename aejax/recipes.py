@@ -9,8 +9,9 @@ from typing import Any
 from aejax import corruptions, losses, networks, variants
 from aejax.types import Autoencoder, Corruption, InputError, Network
 
-NETWORKS = {"dense": networks.Dense, "convolutional": networks.Convolutional}
-CORRUPTIONS = ("identity", "masking_noise", "gaussian_noise", "salt_and_pepper_noise", "block_mask", "downsample")
+NETWORKS = {"dense": networks.Dense, "convolutional": networks.Convolutional, "unet": networks.UNet}
+CORRUPTIONS = ("identity", "masking_noise", "gaussian_noise", "salt_and_pepper_noise", "poisson_noise",
+               "signal_dependent_noise", "block_mask", "hidden_regions", "downsample")
 LOSSES = ("squared_error", "mean_squared_error", "cross_entropy")
 
 
@@ -20,7 +21,7 @@ class Recipe:
 
     Attributes:
       variant: a name of `variants.NAMES`.
-      network: {"name": "dense" | "convolutional", "shape": …, "code_dim": …, …}.
+      network: {"name": one of `NETWORKS`, "shape": …, and what else that class takes}.
       reconstruction: {"name": one of `LOSSES`, …}.
       corruption: {"name": one of `CORRUPTIONS`, …}, for variants that take one; else None.
       options: the variant's further keyword arguments (weight, method, sparsity …).

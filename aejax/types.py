@@ -51,9 +51,10 @@ class Autoencoder(NamedTuple):
 class Network(Protocol):
     """A flax.linen module with the methods `encode` and `decode`; `decode` ends before the output activation.
 
-    Three optional attributes are understood: `shape`, that of one datum, which decoded images get back; `flat=True`,
-    which asks for (B, n) arrays in `encode` and promises them from `decode`; and `split_encoder(params)`, a
-    `SplitEncoder`.
+    Four optional attributes are understood: `shape`, that of one datum, which decoded images get back; `flat=True`,
+    which asks for (B, n) arrays in `encode` and promises them from `decode`; `split_encoder(params)`, a
+    `SplitEncoder`; and a method `reconstruct(x)`, which is trained instead of decode(encode(x)) where skip connections
+    lead around the code.
     """
 
     def encode(self, x: Array) -> Array: ...

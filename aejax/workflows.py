@@ -216,7 +216,7 @@ def measure(recipe: Recipe, ae: Autoencoder, params: Params, clean: np.ndarray, 
     inputs = clean.reshape(len(clean), -1) if getattr(network, "flat", False) else clean
     norm = jax.jit(lambda params, x: jnp.sqrt(squared_norm(encoder_of(network, params), x, chunk_size=50)))
     norms = [norm(params, inputs[i: i + 500]) for i in range(0, len(inputs), 500)]
-    return {"code_dim": recipe.network["code_dim"], "parameters": sum(a.size for a in jax.tree.leaves(params)),
+    return {"code_dim": network.code_dim, "parameters": sum(a.size for a in jax.tree.leaves(params)),
             "jacobian_norm": float(np.mean(np.concatenate(norms))),
             **errors(reconstruct(ae, params, clean), denoise(ae, params, noisy), clean, ae.range)}
 

@@ -36,7 +36,6 @@ class Config(BaseConfig):
 
     batch_size: int = 256
     rounds: int = 5
-    variant_rounds: int = 2
     epochs: int = 3   # of each call of ours, whose median counts
 
 
@@ -44,7 +43,7 @@ def main(config: Config) -> Record:
     """Times one group after the other and records it."""
     record = Record("speed", config)
     if config.smoke:
-        config = dataclasses.replace(config, rounds=1, variant_rounds=1, epochs=2)
+        config = dataclasses.replace(config, rounds=1, epochs=2)
     dataset = data.load("mnist_mini" if config.smoke else "mnist", data_dir=config.data_dir)
     sizes = (512, 128) if config.smoke else (60_000, 10_000)
     work = Work(dataset.train[: sizes[0]], dataset.test[: sizes[1]], config,
@@ -103,15 +102,22 @@ def dense(record: Record, work: Work, code_dim: int) -> None:
 
 def other_variants(record: Record, work: Work) -> None:
     """Every variant but denoising over standard, 784-30-784, without validation."""
-    names = [name for name in variants.NAMES if name != "denoising"]
+    cheap, few = ["tied", "sparse", "contractive", "higher_order_contractive"], work.first(2_560)
     if work.config.smoke:
-        names = ["sparse", "standard"]
-    settings = work.settings(variants=names, own_rounds=work.config.variant_rounds)
+        cheap = ["sparse"]
+    settings = work.settings(variants=cheap, few=len(few))
     if record.done("variant standard", settings):
         return
-    train = work.first(3_840)   # few: the exact Jacobian of a reconstruction costs some 200 standard steps
-    calls = {name: training(getattr(variants, name)(_dense(30)), train, work.budget) for name in names}
-    against(record, work, calls, "standard", work.config.variant_rounds, settings, "variant ", len(train))
+
+    def calls(names: list[str], images: np.ndarray) -> dict[str, Call]:
+        return {name: training(getattr(variants, name)(_dense(30)), images, work.budget) for name in names}
+    if not work.config.smoke:   # few images: the exact Jacobian of a reconstruction costs some 150 standard steps
+        few_calls = calls(["standard", "reconstruction_contractive"], few)
+        few_calls["few images"] = few_calls.pop("standard")
+        against(record, work, few_calls, "few images", work.config.rounds, settings, "variant ", len(few))
+    train = work.first(30_000)
+    against(record, work, calls([*cheap, "standard"], train), "standard", work.config.rounds, settings, "variant ",
+            len(train))
 
 
 def convolutional(record: Record, work: Work) -> None:

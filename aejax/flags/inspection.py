@@ -1,4 +1,4 @@
-"""Flags of the verbs that look at a run."""
+"""Flags of the verbs that look at runs and results."""
 
 import dataclasses
 from pathlib import Path
@@ -23,4 +23,14 @@ class Evaluate:
     """Print JSON instead of a table."""
 
 
-VERBS = {"evaluate": Evaluate}
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Gallery:
+    """Write one page of all experiments: question, figures, numbers."""
+
+    results: Annotated[Path, arg(metavar="FOLDER")] = Path("experiments/results")
+    """Folder of results, as the experiments write them."""
+    output: Annotated[Path, arg(metavar="FILE")] = Path("gallery.html")
+    """The page to write."""
+
+
+VERBS = {"evaluate": Evaluate, "gallery": Gallery}

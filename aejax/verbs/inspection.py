@@ -1,4 +1,4 @@
-"""`aejax evaluate`."""
+"""`aejax evaluate` and `aejax gallery`."""
 
 import json
 import logging
@@ -6,6 +6,7 @@ from typing import Any
 
 from aejax import data as sources
 from aejax.compare import corruption_of
+from aejax.gallery import write_gallery
 from aejax.runs import load
 from aejax.types import InputError
 from aejax.verbs.common import given, print_table
@@ -32,3 +33,8 @@ def evaluate(flags: Any, *, command: str) -> None:
         print(json.dumps({"run": str(run.path), "data": dataset.name, "examples": len(dataset.test), "rows": rows}))
     else:
         print_table(rows)
+
+
+def gallery(flags: Any, *, command: str) -> None:
+    """`aejax gallery`: the page of all experiments; prints its path."""
+    print(write_gallery(flags.results, flags.output))

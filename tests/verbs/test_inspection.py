@@ -36,3 +36,14 @@ def test_evaluate_says_when_the_data_have_changed(aejax, made, tmp_path, capsys,
     (tmp_path / "run" / "config.json").write_text(json.dumps(config))
     assert aejax("evaluate", "run") == 0
     assert "has changed since the run was trained" in capsys.readouterr().err
+
+
+def test_gallery_writes_a_page_of_results(aejax, tmp_path, capsys):
+    assert aejax("gallery", "--results", tmp_path / "none", "--output", tmp_path / "page.html") == 2
+    assert "no results of experiments" in capsys.readouterr().err
+    row = {"name": "a", "metric": "b", "unit": "", "value": 1.0, "sd": None, "seeds": [0], "n": 1}
+    content = {"command": "python -m experiments.x", "minutes": 1, "smoke": False, "rows": [row]}
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    assert aejax("gallery", "--results", tmp_path, "--output", tmp_path / "page.html") == 0
+    assert capsys.readouterr().out.strip() == str((tmp_path / "page.html").resolve())
+    assert "experiments.x" in (tmp_path / "page.html").read_text()

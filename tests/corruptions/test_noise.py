@@ -64,22 +64,6 @@ def test_salt_and_pepper_in_equal_parts():
     assert (noisy[(noisy > 0) & (noisy < 1)] == 0.25).all()
 
 
-def test_one_block_of_the_size():
-    noisy = np.asarray(corruptions.block_mask(3, fill=0.75)(KEY, GREY))
-    hit = (noisy == 0.75)[..., 0]
-    assert (hit.sum(axis=(1, 2)) == 9).all()
-    assert (hit.any(axis=1).sum(axis=1) == 3).all() and (hit.any(axis=2).sum(axis=1) == 3).all()
-    assert len({tuple(np.argwhere(h)[0]) for h in hit}) > 10   # at different places
-
-
-@pytest.mark.parametrize("size", [(6, 6), (5, 7)])
-def test_downsample_averages_boxes(size):
-    x = jnp.asarray(np.random.default_rng(0).uniform(size=(2, *size, 3)), jnp.float32)
-    low = corruptions.downsample(2)(KEY, x)
-    assert low.shape == x.shape
-    np.testing.assert_allclose(low[:, 1, 1], np.asarray(x)[:, :2, :2].mean(axis=(1, 2)), rtol=1e-5)
-    np.testing.assert_allclose(low[:, -1, -1], np.asarray(x)[:, (size[0] - 1) // 2 * 2:, (size[1] - 1) // 2 * 2:]
-                               .mean(axis=(1, 2)), rtol=1e-5)
 
 
 @pytest.mark.parametrize("make", [corruptions.masking_noise, corruptions.salt_and_pepper_noise,
@@ -91,8 +75,14 @@ def test_rates_may_be_traced(make):
 
 @pytest.mark.parametrize("call", [lambda: corruptions.masking_noise(1.5), lambda: corruptions.masking_noise(-0.1),
                                   lambda: corruptions.masking_noise(1.0, rescale=True),
-                                  lambda: corruptions.gaussian_noise(-1), lambda: corruptions.block_mask(0),
-                                  lambda: corruptions.block_mask(9)(KEY, GREY), lambda: corruptions.downsample(0)])
+                                  lambda: corruptions.gaussian_noise(-1),
+                                  lambda: corruptions.gaussian_noise(float("nan")),
+                                  lambda: corruptions.gaussian_noise((0.5, 0.1)),
+                                  lambda: corruptions.masking_noise((0.5, 1.5)),
+                                  lambda: corruptions.masking_noise((0.5, 1.0), rescale=True),
+                                  lambda: corruptions.poisson_noise(0.0), lambda: corruptions.poisson_noise(-3.0),
+                                  lambda: corruptions.signal_dependent_noise(-0.1),
+                                  lambda: corruptions.signal_dependent_noise(0.1, -0.1)])
 def test_bad_options(call):
     with pytest.raises(InputError):
         call()
@@ -102,3 +92,32 @@ def test_black_masks_are_exactly_the_lowest_value():
     x = jax.random.uniform(KEY, (1, 500), minval=-1.0, maxval=1.0)
     noisy = corrupt(corruptions.masking_noise(0.5), KEY, x, (-1.0, 1.0))
     assert bool(((noisy == -1) | (noisy == x)).all())
+
+
+def test_a_pair_gives_each_example_its_own_level():
+    x = jnp.full((4000, 64), 0.25)
+    noise = np.asarray(corruptions.gaussian_noise((0.1, 0.5))(KEY, x) - x)
+    levels = noise.std(axis=1)
+    np.testing.assert_allclose(levels.mean(), 0.3, atol=0.01)
+    np.testing.assert_allclose(levels.std(), 0.4 / 12**0.5, atol=0.02)   # uniform
+    rates = np.asarray(corruptions.masking_noise((0.2, 0.6))(KEY, x) == 0).mean(axis=1)
+    assert abs(rates.mean() - 0.4) < 0.01 and rates.min() < 0.2 and rates.max() > 0.6
+    same = corruptions.gaussian_noise((0.3, 0.3))(KEY, x)
+    np.testing.assert_allclose(same, corruptions.gaussian_noise(0.3)(KEY, x), rtol=1e-6)
+
+
+def test_poisson_noise_counts():
+    """Mean x, variance x / peak, and whole counts."""
+    x = jnp.full((200, 500), 0.25)
+    noisy = np.asarray(corruptions.poisson_noise(20.0)(KEY, x))
+    np.testing.assert_allclose(noisy * 20, np.rint(noisy * 20), atol=1e-4)
+    np.testing.assert_allclose(noisy.mean(), 0.25, rtol=0.01)
+    np.testing.assert_allclose(noisy.var(), 0.25 / 20, rtol=0.02)
+
+
+def test_signal_dependent_noise_grows_with_the_signal():
+    for value in (0.0, 0.8):
+        x = jnp.full((200, 500), value)
+        noisy = np.asarray(corruptions.signal_dependent_noise(0.02, 0.001)(KEY, x))
+        np.testing.assert_allclose(noisy.mean(), value, atol=0.002)
+        np.testing.assert_allclose(noisy.var(), 0.02 * value + 0.001, rtol=0.02)

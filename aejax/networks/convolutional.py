@@ -1,0 +1,98 @@
+"""`Convolutional`: strided convolutions down to a dense code, sub-pixel convolutions back up."""
+
+import math
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jaxtyping import Array, Float
+
+from aejax.networks.common import (
+    PRECISIONS,
+    Activation,
+    activation_function,
+    check_precision,
+    check_sizes,
+    depth_to_space,
+    repeat_phases,
+)
+from aejax.networks.convolution import Convolution
+from aejax.types import InputError
+
+
+class Convolutional(nn.Module):
+    """Strided 3×3 convolutions down to a dense code, sub-pixel convolutions back up; any H×W×C.
+
+    Each stage halves height and width; images are padded at the right and lower border (by repeating it) to a multiple
+    of 2^stages and the output is cropped back. Stages are normalised per example (GroupNorm, groups of up to 8
+    channels), never over the batch.
+
+    Attributes:
+      shape: (H, W, C) of one image.
+      code_dim: d, the width of the code.
+      channels: of each stage, from the image inwards.
+      activation: of the stages.
+      code_activation: of the code.
+      precision: of the factors of products and convolutions, as for `Dense`; norms are computed in float32.
+
+    >>> import jax
+    >>> network = Convolutional(shape=(21, 18, 3), code_dim=5)
+    >>> network.init_with_output(jax.random.key(0), jnp.zeros((2, 21, 18, 3)))[0].shape
+    (2, 21, 18, 3)
+    """
+
+    shape: tuple[int, ...]
+    code_dim: int
+    channels: tuple[int, ...] = (16, 32)
+    activation: Activation = "relu"
+    code_activation: Activation = "identity"
+    precision: str = "float32"
+
+    def __post_init__(self):
+        check_precision(self.precision)
+        if len(self.shape) != 3:
+            raise InputError(f"a convolutional network needs images of shape (H, W, C), got {tuple(self.shape)}")
+        check_sizes(self.shape, self.code_dim)
+        if not self.channels or min(self.channels) < 1:
+            raise InputError(f"channels: at least one stage of at least one channel, got {tuple(self.channels)}")
+        activation_function(self.activation), activation_function(self.code_activation)
+        super().__post_init__()
+
+    @property
+    def padded(self) -> tuple[int, int]:
+        """Height and width after padding."""
+        step = 2 ** len(self.channels)
+        return -(-self.shape[0] // step) * step, -(-self.shape[1] // step) * step
+
+    def setup(self):
+        step = 2 ** len(self.channels)
+        self.inner = (self.padded[0] // step, self.padded[1] // step, self.channels[-1])
+        factors = {"dtype": PRECISIONS[self.precision]}
+        self.down = [Convolution(c, stride=2, precision=self.precision) for c in self.channels]
+        self.down_norms = [nn.GroupNorm(math.gcd(8, c), dtype=jnp.float32) for c in self.channels]
+        self.to_code = nn.Dense(self.code_dim, **factors)
+        self.from_code = nn.Dense(math.prod(self.inner), **factors)
+        outputs = (*self.channels[-2::-1], self.shape[2])
+        subpixel = repeat_phases(nn.initializers.lecun_normal())
+        self.up = [Convolution(4 * c, kernel_init=subpixel, precision=self.precision) for c in outputs]
+        self.up_norms = [nn.GroupNorm(math.gcd(8, c), dtype=jnp.float32) for c in outputs[:-1]]
+
+    def encode(self, x: Float[Array, "batch h w c"]) -> Float[Array, "batch code"]:
+        """Convolutions of stride 2, then a dense layer."""
+        activation = activation_function(self.activation)
+        height, width = self.padded
+        x = jnp.pad(x, ((0, 0), (0, height - self.shape[0]), (0, width - self.shape[1]), (0, 0)), mode="edge")
+        for convolution, norm in zip(self.down, self.down_norms, strict=True):
+            x = activation(norm(convolution(x)))
+        code = self.to_code(x.reshape(x.shape[0], -1)).astype(jnp.float32)
+        return activation_function(self.code_activation)(code)
+
+    def decode(self, code: Float[Array, "batch code"]) -> Float[Array, "batch h w c"]:
+        """A dense layer, then convolutions at low resolution whose channels become pixels; cropped to `shape`."""
+        activation = activation_function(self.activation)
+        x = activation(self.from_code(code).astype(jnp.float32)).reshape(code.shape[0], *self.inner)
+        for convolution, norm in zip(self.up[:-1], self.up_norms, strict=True):
+            x = activation(norm(depth_to_space(convolution(x))))
+        return depth_to_space(self.up[-1](x).astype(jnp.float32))[:, : self.shape[0], : self.shape[1]]
+
+    def __call__(self, x: Float[Array, "batch h w c"]) -> Float[Array, "batch h w c"]:
+        return self.decode(self.encode(x))
