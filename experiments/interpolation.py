@@ -134,10 +134,10 @@ def _draw(record: Record, label: str, strips) -> None:
     """The strips of the first pair of each kind, and the curves along the way, of different classes."""
     stem = f"{record.path.stem}_{label.replace(' ', '_')}"
     figures.image_rows(record.path.with_name(f"{stem}.png"), [
-        (f"{LABELS[name]}", images) for kind in KINDS for name, images in zip(PATHS, strips[kind], strict=True)])
+        (LABELS[name], images) for kind in KINDS for name, images in zip(PATHS, strips[kind], strict=True)],
+        title=f"{label}: images of different classes above, of the same class below")
     rows = {(row["name"], row["metric"]): row for row in record.rows}
-    for what, unit in (("distance", "to the nearest training image (feature unit)"),
-                       ("entropy", "of the classifier (nats)")):
+    for what, unit in (("distance", "to the nearest real image"), ("entropy", "of the classifier (nats)")):
         curves = {}
         for path in PATHS:
             name = f"{label} {KINDS[0]} {path}"
