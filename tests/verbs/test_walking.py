@@ -49,7 +49,7 @@ def test_a_run_of_digits_is_measured_by_the_classifier(aejax, tmp_path, capsys):
 
 def test_steer(aejax, made, tmp_path, capsys, is_png):
     assert aejax("steer", made / "run", "--edit", "brightness", "--alpha=-1:1:3", "--index", "0,2", "--epochs", 2,
-                 "--output", "out") == 0
+                 "--limit", 0.5, "--output", "out") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == str(tmp_path / "out" / "strip.png") and is_png(tmp_path / "out" / "strip.png")
     assert [float(line.split()[0]) for line in lines[1:4]] == [-1, 0, 1]
@@ -79,7 +79,7 @@ def test_steer_pictures_jointly_by_a_nonlinear_walk(aejax, made, tmp_path):
 ERRORS = {
     "steps": (["interpolate", "RUN", "0", "1", "--steps", "1"], ["--steps must be at least 2"]),
     "index": (["interpolate", "RUN", "0", "8"], ["no test example 8", "has 8, from 0 to 7"]),
-    "negative index": (["interpolate", "RUN", "0", "-1"], []),
+    "negative index": (["interpolate", "RUN", "0", "-1"], ["no test example -1"]),
     "path": (["interpolate", "RUN", "0", "1", "--path", "arc"], ["--path arc", "slerp"]),
     "no run": (["interpolate", "nowhere", "0", "1"], ["nowhere", "no finished run"]),
     "no file": (["interpolate", "RUN", "0", "b.png"], ["b.png", "no such file"]),
