@@ -1,0 +1,225 @@
+"""`aejax interpolate` and `aejax steer`."""
+
+import contextlib
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import traverse_util
+from safetensors.numpy import save as serialise
+
+from aejax import data as sources
+from aejax import figures, metrics
+from aejax.applications import classifier as classifiers
+from aejax.applications import edits, interpolation, steering
+from aejax.autoencoder import to_range
+from aejax.data.dataset import Standardiser
+from aejax.files import atomic
+from aejax.runs import Run, load
+from aejax.types import InputError
+from aejax.verbs.common import given, print_aligned
+
+logger = logging.getLogger("aejax")
+HELD_OUT = 1000   # test images on which a walk's errors are measured
+
+
+def interpolate(flags: Any, *, command: str) -> None:
+    """`aejax interpolate RUN A B`: strip.png, interpolation.npz, and a line of numbers for each path."""
+    names = tuple(interpolation.PATHS) if flags.path == "all" else tuple(flags.path.split(","))
+    for name in names:
+        if name not in interpolation.PATHS:
+            raise InputError(f"--path {name}: all, or some of {', '.join(interpolation.PATHS)}")
+    if flags.steps < 2:
+        raise InputError(f"--steps must be at least 2, the two ends, got {flags.steps}")
+    run = load(flags.run)
+    figure, arrays = _free(flags, "strip.png", "interpolation.npz")
+    data = _Data(run, flags)
+    a, b = (np.asarray(to_range(jnp.asarray(data.example(text)), run.ae.range)) for text in (flags.a, flags.b))
+    data.say()
+    paths = {name: interpolation.PATHS[name](run.ae, run.params, a, b, flags.steps) for name in names}
+    found = {"a": data.restore(a)[0], "b": data.restore(b)[0]}
+    for name, path in paths.items():
+        found[f"{name}_images"] = data.restore(np.asarray(path.images[0]))
+        if path.codes is not None:
+            found[f"{name}_codes"] = np.asarray(path.codes[0])
+        if path.energies is not None:
+            found[f"{name}_energies"] = np.asarray(path.energies[0])
+    _write_arrays(arrays, found)
+    unit = {name: np.asarray(metrics.to_unit(path.images[0], run.ae.range)) for name, path in paths.items()}
+    print_aligned(_numbers(unit, data))
+    if len(run.shape) != 3:   # no pictures
+        print(arrays.resolve())
+        return
+    ends = [np.asarray(metrics.to_unit(x, run.ae.range)) for x in (a, b)]
+    blank = np.ones((flags.steps - 2, *run.shape), np.float32)   # the ends stand above the ends of the paths
+    figures.image_rows(figure, [("A and B", np.concatenate([ends[0], blank, ends[1]])), *unit.items()])
+    print(figure.resolve())
+
+
+def steer(flags: Any, *, command: str) -> None:
+    """`aejax steer RUN --edit NAME`: strip.png, steering.npz, steering.safetensors, and errors for each alpha."""
+    edit = edits.find(flags.edit)
+    limit = edit.limit if flags.limit is None else flags.limit
+    steering.check_walk(flags.walk, limit)
+    alphas = np.linspace(-limit, limit, 7).astype(np.float32) if flags.alpha is None else _alphas(flags.alpha)
+    for name, least in (("examples", 1), ("epochs", 1), ("seed", 0)):
+        if getattr(flags, name) < least:
+            raise InputError(f"--{name} must be at least {least}, got {getattr(flags, name)}")
+    run = load(flags.run)
+    if len(run.shape) != 3:
+        raise InputError(f"{run.path}: edits are of images, but the run takes examples of shape {run.shape}")
+    figure, arrays, weights = _free(flags, "strip.png", "steering.npz", "steering.safetensors")
+    data = _Data(run, flags)
+    shown = (sources.read_inputs(flags.pictures, run.shape).x if flags.pictures else
+             np.concatenate([data.test_example(text, "--index ") for text in flags.index.split(",")]))
+    shown = np.asarray(to_range(jnp.asarray(shown), run.ae.range))
+    train, test = data.dataset.train[: flags.examples], data.dataset.test[:HELD_OUT]
+    data.say()
+    learnt = steering.learn(run.ae, run.params, train, edit=flags.edit, walk=flags.walk, joint=flags.joint,
+                            limit=limit, key=jax.random.key(flags.seed), epochs=flags.epochs,
+                            batch_size=min(256, len(train)))
+    walked = steering.steer(run.ae, learnt, shown, alphas)
+    edited = steering.edited(run.ae, flags.edit, shown, alphas)
+    _write_arrays(arrays, {"alpha": alphas, "images": shown, "walked": walked, "edited": edited}
+                  | given(direction=learnt.direction))
+    facts = {"edit": flags.edit, "walk": flags.walk, "joint": flags.joint, "limit": limit, "command": command}
+    flat = traverse_util.flatten_dict(dict(learnt.parameters), sep="/")
+    with atomic(weights) as temporary:
+        temporary.write_bytes(serialise({name: np.ascontiguousarray(leaf) for name, leaf in flat.items()},
+                                        metadata={name: json.dumps(value) for name, value in facts.items()}))
+    errors = steering.errors(run.ae, run.params, learnt, test, alphas)
+    print_aligned([["alpha", *errors]] + [[f"{alpha:g}", *(f"{values[i]:.4f}" for values in errors.values())]
+                                          for i, alpha in enumerate(alphas)])
+    print(f"mean squared errors to the image edited by alpha ({edit.unit}), on the [0, 1] scale; {len(test)} test "
+          "images")
+    rows = [(label, np.asarray(metrics.to_unit(x[i], run.ae.range))) for i in range(min(6, len(shown)))
+            for label, x in (("edited image", edited), (f"{flags.walk} walk", walked))]
+    listed = ", ".join(f"{alpha:g}" for alpha in alphas)
+    figures.image_rows(figure, rows, title=f"{flags.edit}: alpha {listed} {edit.unit}")
+    print(figure.resolve())
+
+
+class _Data:
+    """The data of a run, or those that the flags name, read when they are first needed."""
+
+    def __init__(self, run: Run, flags: Any):
+        self.run, self.flags = run, flags
+        self.loaded: sources.Dataset | None = None
+
+    @property
+    def dataset(self) -> sources.Dataset:
+        """Of the shape that the run takes."""
+        if self.loaded is None:
+            run, flags = self.run, self.flags
+            trained_on = run.config["data"]["load"]
+            if flags.data is None and trained_on is None:
+                raise InputError(f"{run.path} does not say how its data were loaded: name them with --data")
+            arguments = {} if flags.data else dict(trained_on)
+            source = flags.data or arguments.pop("source")
+            with _silence():
+                found = sources.load(source, **arguments | given(data_dir=flags.data_dir))
+            if found.shape != run.shape:
+                raise InputError(f"{found.name}: examples of shape {found.shape}, but {run.path} takes {run.shape}")
+            self.loaded = found
+        return self.loaded
+
+    def say(self) -> None:
+        """Tells people which data were read, once all that could be wrong with the input is known to be right."""
+        if self.loaded is not None:
+            for line in (self.loaded.source, *self.loaded.notes):
+                logger.info("data: %s", line)
+
+    def test_example(self, text: str, flag: str = "") -> np.ndarray:
+        """(1, *shape): the test example of the number that was typed."""
+        if not text.strip().lstrip("+-").isdigit():
+            raise InputError(f"{flag}{text}: give numbers of test examples, with commas between")
+        index, test = int(text), self.dataset.test
+        if not 0 <= index < len(test):
+            raise InputError(f"no test example {index}: {self.dataset.name} has {len(test)}, from 0 to {len(test) - 1}")
+        return test[index: index + 1]
+
+    def example(self, text: str) -> np.ndarray:
+        """(1, *shape): the test example of that number, or the one example of a file."""
+        if text.lstrip("+-").isdigit():
+            return self.test_example(text)
+        inputs = sources.read_inputs(text, self.run.shape, self.run.config["data"]["standardiser"])
+        if len(inputs.x) != 1:
+            raise InputError(f"{text}: {len(inputs.x)} examples; name a file with one, or the number of a test example")
+        for note in inputs.notes:
+            logger.info("%s", note)
+        return inputs.x
+
+    def restore(self, x: np.ndarray) -> np.ndarray:
+        """In the units of the run's table; images as they are."""
+        scale = self.run.config["data"]["standardiser"]
+        if scale is None:
+            return x
+        return Standardiser(*(np.asarray(scale[part], np.float32) for part in ("mean", "std"))).invert(x)
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keeps what is no warning to itself."""
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _numbers(unit: dict[str, np.ndarray], data: _Data) -> list[list[str]]:
+    """For each path its energy, and where there is a classifier of the data, what it says of the middle."""
+    cells = [["path", "energy", "largest step"]]
+    for name, images in unit.items():
+        steps = np.square(np.diff(images, axis=0)).reshape(len(images) - 1, -1).sum(axis=1)
+        cells.append([name, f"{steps.sum():.4g}", f"{np.sqrt(steps.max()):.4g}"])
+    if data.loaded is None or data.loaded.name not in classifiers.NAMES or data.run.shape != classifiers.SHAPE:
+        return cells
+    judge = classifiers.load(data.loaded.name)
+    real = judge.features(data.loaded.train)
+    cells[0] += ["middle to nearest real image", "entropy"]
+    for line, images in zip(cells[1:], unit.values(), strict=True):
+        found = interpolation.measure(judge, np.clip(images[None], 0, 1), real)
+        middle = len(images) // 2
+        line += [f"{float(found.distance[0, middle]):.4g}", f"{float(found.entropy[0, middle]):.4g}"]
+    return cells
+
+
+def _free(flags: Any, *names: str) -> list[Path]:
+    """The paths of results in --output, none of which is there unless --overwrite."""
+    paths = [flags.output.expanduser() / name for name in names]
+    for path in paths:
+        if path.exists() and not flags.overwrite:
+            raise InputError(f"{path} exists: choose another --output, or add --overwrite")
+    return paths
+
+
+def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def _alphas(text: str) -> np.ndarray:
+    """The numbers of "-30,0,30" or "-30:30:7"."""
+    ends = text.split(":")
+    try:
+        if len(ends) == 1:
+            found = [float(part) for part in text.split(",")]
+        else:
+            low, high, count = ends
+            if not np.isfinite((float(low), float(high))).all():
+                found = [float(low), float(high)]   # refused below
+            else:
+                found = list(np.linspace(float(low), float(high), max(int(count), 0)))
+    except ValueError:
+        found = []
+    if not found:
+        raise InputError(f"--alpha {text}: give numbers with commas between, or LOW:HIGH:COUNT, for example "
+                         "--alpha=-30:30:7")
+    return edits.check_alpha(found)
