@@ -35,7 +35,7 @@ def total_variation(x: np.ndarray, *, weight: float = 0.1) -> np.ndarray:
     if not 0 < weight < np.inf:
         raise InputError(f"total_variation: weight must be above 0, got {weight}")
     denoise = _needs("skimage.restoration").denoise_tv_chambolle
-    return _each(lambda image: denoise(image, weight=weight, channel_axis=-1), x)
+    return _each(lambda image: denoise(image, weight=weight, channel_axis=-1).reshape(image.shape), x)
 
 
 def non_local_means(x: np.ndarray, *, std: float, strength: float = 0.8, patch_size: int = 5, distance: int = 6,
@@ -53,7 +53,7 @@ def non_local_means(x: np.ndarray, *, std: float, strength: float = 0.8, patch_s
                          f"{std}, {strength}, {patch_size}, {distance}")
     denoise = _needs("skimage.restoration").denoise_nl_means
     return _each(lambda image: denoise(image, patch_size=patch_size, patch_distance=distance, h=strength * std,
-                                       sigma=std, fast_mode=True, channel_axis=-1), x)
+                                       sigma=std, fast_mode=True, channel_axis=-1).reshape(image.shape), x)
 
 
 def telea(x: np.ndarray, known_mask: np.ndarray, *, radius: float = 3.0) -> np.ndarray:
