@@ -114,3 +114,15 @@ def test_axes_are_told_apart_by_variance_alone():
     kernel = rows[:3].T @ random.normal(size=(3, 3))   # any basis of the subspace
     found = linear_pca.own_axes(kernel, x.reshape(500, 2, 3))
     np.testing.assert_allclose(np.abs(found @ rows[:3].T), np.eye(3), atol=1e-3)
+
+
+def test_the_way_to_fill_holes_is_chosen_on_validation():
+    from experiments import _tables_restoration as tables
+    test = {"one pass": 9.0, "projection": 8.0, "energy": 20.0}   # what a choice on test images would take
+    rows = [{"name": f"mnist, {task}, seed {seed}", "metric": f"{kind}: {way}", "value": value, "n": 5}
+            for task in tables.HIDDEN for seed in (0, 1) for way, best in test.items()
+            for kind, value in (("PSNR", best + seed), ("SSIM", 0.5),
+                                ("validation PSNR", 12.0 if way == "one pass" else 7.0))]
+    text = tables.table({"rows": rows, "command": "c", "device": "d"}, task="centre hole")
+    assert "| **one pass** | 9.50 ± 0.71 | 0.500 ± 0.000 |" in text and "| energy | 20.50 ± 0.71 |" in text
+    assert "5 test images" in text and "2 seeds" in text and "validation PSNR:" not in text
