@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "aejax"
 LAYERS = [
     {"errors", "flags"}, {"types"}, {"files", "threefry"},
-    {"corruptions", "losses", "networks", "bottlenecks", "jacobian", "metrics", "data"},
+    {"corruptions", "losses", "networks", "bottlenecks", "jacobian", "metrics", "data", "photographs"},
     {"autoencoder"}, {"variants", "train"}, {"recipes", "applications"}, {"runs", "figures", "trackers"},
     {"report", "estimators", "export", "doctor"}, {"workflows"}, {"compare", "grids", "explorer", "gallery"},
     {"verbs"}, {"cli"},
