@@ -200,7 +200,7 @@ def damage(folder: Path) -> str | None:
 
 @contextlib.contextmanager
 def opened(path: str | os.PathLike) -> Iterator[Any]:
-    """Yields a picture as PIL opens it, its pixels not yet decoded; what goes wrong in the block is the picture's fault.
+    """Yields a picture as PIL opens it, its pixels not yet decoded; what goes wrong in the block is its fault.
 
     Raises:
       InputError: not a picture, damaged, of floats, or larger than `MAX_PIXELS`.

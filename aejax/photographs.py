@@ -76,8 +76,8 @@ def read_photograph(path: str | os.PathLike) -> Photograph:
         if mode.startswith("I"):
             values = np.asarray(image)[..., None]
             if values.min() < 0 or values.max() > 65535:
-                raise InputError(f"{path}: whole numbers from {values.min()} to {values.max()}, whose scale is unknown; "
-                                 "save it with 8 or 16 bits")
+                raise InputError(f"{path}: whole numbers from {values.min()} to {values.max()}, whose scale is unknown"
+                                 "; save it with 8 or 16 bits")
             mode = "I" if mode == "I" else "I;16"
             return Photograph(_upright(upright, values, 65535), mode, 65535, None, None, options, tuple(notes))
         clear = mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
@@ -183,7 +183,8 @@ def _deep_png(values: np.ndarray, alpha: np.ndarray | None, options: dict[str, A
         parts.append(chunk(b"iCCP", b"ICC\0\0" + zlib.compress(options["icc_profile"])))
     if "exif" in options:
         parts.append(chunk(b"eXIf", options["exif"].removeprefix(b"Exif\0\0")))
-    return b"\x89PNG\r\n\x1a\n" + b"".join((*parts, chunk(b"IDAT", zlib.compress(lines.tobytes())), chunk(b"IEND", b"")))
+    parts += [chunk(b"IDAT", zlib.compress(lines.tobytes())), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 def _metadata(image: Any) -> dict[str, Any]:

@@ -29,7 +29,8 @@ def test_a_typo_in_the_verb_gets_a_suggestion():
     done = aejax("comapre")
     assert done.returncode == 2
     assert done.stderr == "aejax: unknown verb 'comapre'; did you mean 'compare'? known: " \
-                          "compare, train, sweep, evaluate, gallery, reconstruct, data, doctor\n"
+                          "compare, train, sweep, evaluate, gallery, reconstruct, denoise, inpaint, " \
+                          "upscale, data, doctor\n"
 
 
 def test_a_typo_in_a_flag_is_found_before_work_starts(tmp_path):

@@ -53,18 +53,32 @@ def inpaint_picture(ae: Autoencoder, params: Params, picture: Picture, known_mas
     """
     _check(ae, shape)
     if known_mask.shape != picture.shape[:2]:
-        raise InputError(f"a mask of {by(known_mask.shape)} for a picture of {by(picture.shape)} (height x width): give "
-                         "a mask of the picture's size")
+        raise InputError(f"a mask of {by(known_mask.shape)} for a picture of {by(picture.shape)} (height x width): "
+                         "give a mask of the picture's size")
     if not known_mask.any():
         raise InputError("no pixel of the picture is known: there is nothing to go by")
     if known_mask.all():
         return picture.copy()
 
-    def fill(images: Images, known: np.ndarray) -> Images:
-        return inpaint(ae, params, images, known, **options)
-    given = np.where(known_mask[..., None], picture, 0).astype(np.float32)
-    restored = _restored(fill, ae.range, given, shape, known_mask)
-    return np.where(known_mask[..., None], picture, restored)
+    channels = picture.shape[-1]
+
+    def on_tiles(tiles: np.ndarray) -> np.ndarray:
+        """Filled tiles, and in one more channel 1 for those with something to go by, 0 for those without."""
+        images, known = tiles[..., :channels], tiles[..., channels:] > 0.5
+        some = known.any(axis=(1, 2, 3), keepdims=True)
+
+        def fill(images: Images, known: np.ndarray) -> Images:
+            return inpaint(ae, params, images, known, **options)
+        filled = _on_scale(fill, ae.range, images, shape[2], known | ~some)
+        return np.concatenate([np.where(some, filled, 0), np.broadcast_to(some, known.shape)], axis=-1)
+    known, filled = known_mask[..., None], np.where(known_mask[..., None], picture, 0).astype(np.float32)
+    while not known.all():
+        layers = np.concatenate([filled, known], axis=-1)
+        found = in_tiles(on_tiles, layers, tile=shape[:2], batch_size=_tiles(picture, shape))
+        share = found[..., channels:]   # of tiles that had something to go by
+        filled = np.where(known, filled, np.clip(found[..., :channels] / np.maximum(share, 1e-6), 0, 1))
+        known = known | (share > 1e-3)
+    return np.where(known_mask[..., None], picture, filled)
 
 
 def upscale_picture(ae: Autoencoder, params: Params, picture: Picture, factor: int, *, shape: tuple[int, ...],
@@ -106,35 +120,36 @@ def _check(ae: Autoencoder, shape: tuple[int, ...]) -> None:
         raise InputError(f"pictures need an autoencoder of grey or RGB images, this one takes data of shape {shape}")
 
 
-def _restored(function: Callable[..., Images], range: Range, picture: Picture, shape: tuple[int, ...],
-              known_mask: np.ndarray | None = None, factor: int = 1) -> Picture:
-    """`function(images[, known])` over the tiles of a picture; it may enlarge, by `factor`: packed into channels."""
-    low, high = range
-    channels = picture.shape[-1]
-    layers = picture if known_mask is None else np.concatenate([picture, known_mask[..., None]], axis=-1)
-
+def _restored(function: Callable[[Images], Images], range: Range, picture: Picture, shape: tuple[int, ...],
+              factor: int = 1) -> Picture:
+    """`function` over the tiles of a picture; what it enlarges by `factor` is packed into channels."""
     def on_tiles(tiles: np.ndarray) -> np.ndarray:
-        images = (low + (high - low) * tiles[..., :channels]).astype(np.float32)
-        known = () if known_mask is None else (tiles[..., channels:] > 0.5,)
-        outputs = (_of_channels(function, images, shape[2], known) - low) / (high - low)
-        count, height, width = tiles.shape[:3]
+        count, height, width, channels = tiles.shape
+        outputs = _on_scale(function, range, tiles, shape[2])
         boxes = outputs.reshape(count, height, factor, width, factor, channels).swapaxes(2, 3)
         return boxes.reshape(count, height, width, factor * factor * channels)
-    fits = all(size <= side for size, side in zip(picture.shape, shape[:2], strict=False))
-    return np.clip(in_tiles(on_tiles, layers, tile=shape[:2], batch_size=1 if fits else TILES), 0, 1)
+    return np.clip(in_tiles(on_tiles, picture, tile=shape[:2], batch_size=_tiles(picture, shape)), 0, 1)
 
 
-def _of_channels(function: Callable[..., Images], images: np.ndarray, wanted: int, known: tuple[np.ndarray, ...],
-                 ) -> np.ndarray:
-    """`function` on images of other channels than it takes."""
+def _tiles(picture: Picture, shape: tuple[int, ...]) -> int:
+    """Tiles of one call."""
+    return 1 if picture.shape[0] <= shape[0] and picture.shape[1] <= shape[1] else TILES
+
+
+def _on_scale(function: Callable[..., Images], range: Range, images: np.ndarray, wanted: int, *known: np.ndarray,
+              ) -> np.ndarray:
+    """`function`, which takes images in `range` of `wanted` channels, on others of the [0, 1] scale."""
+    low, high = range
     count, *size, channels = images.shape
+    images = (low + (high - low) * images).astype(np.float32)
     if channels == wanted:
-        return np.asarray(function(images, *known))
-    if channels == 1:
-        return np.asarray(function(np.repeat(images, wanted, axis=-1), *known)).mean(axis=-1, keepdims=True)
-    if wanted != 1:
+        outputs = np.asarray(function(images, *known))
+    elif channels == 1:
+        outputs = np.asarray(function(np.repeat(images, wanted, axis=-1), *known)).mean(axis=-1, keepdims=True)
+    elif wanted == 1:
+        planes = np.moveaxis(images, -1, 0).reshape(channels * count, *size, 1)
+        outputs = np.asarray(function(planes, *(np.tile(mask, (channels, 1, 1, 1)) for mask in known)))
+        outputs = np.moveaxis(outputs.reshape(channels, count, *outputs.shape[1:3]), 0, -1)
+    else:
         raise InputError(f"a picture of {channels} channels for an autoencoder of {wanted}")
-    planes = np.moveaxis(images, -1, 0).reshape(channels * count, *size, 1)
-    outputs = np.asarray(function(planes, *(np.tile(mask, (channels, 1, 1, 1)) for mask in known)))
-    return np.moveaxis(outputs.reshape(channels, count, *outputs.shape[1:3]), 0, -1)
-
+    return (outputs - low) / (high - low)
