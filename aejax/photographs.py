@@ -190,13 +190,14 @@ def _deep_png(values: np.ndarray, alpha: np.ndarray | None, options: dict[str, A
 def _metadata(image: Any) -> dict[str, Any]:
     """What `save` takes of the file's metadata; the orientation, which has been applied, is left out."""
     from PIL import Image
-    options = {name: image.info[name] for name in ("icc_profile", "dpi") if image.info.get(name)}
+    options = {name: image.info[name] for name in ("icc_profile", "dpi") if image.info.get(name) not in (None, (1, 1))}
     exif = image.getexif()
     if image.format == "TIFF":
         exif, found = Image.Exif(), exif
         exif.update({tag: found[tag] for tag in DESCRIPTIVE if tag in found})
     else:
-        exif.get_ifd(EXIF_IFD)
+        if EXIF_IFD in exif:
+            exif.get_ifd(EXIF_IFD)
         exif.pop(ORIENTATION, None)
     return options | ({"exif": exif.tobytes()} if len(exif) else {})
 

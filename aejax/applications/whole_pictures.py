@@ -38,7 +38,7 @@ def denoise_picture(ae: Autoencoder, params: Params, picture: Picture, *, shape:
     return _restored(functools.partial(denoise, ae, params), ae.range, picture, shape)
 
 
-def inpaint_picture(ae: Autoencoder, params: Params, picture: Picture, known_mask: Bool[np.ndarray, "height width"], *,
+def inpaint_picture(ae: Autoencoder, params: Params, picture: Picture, known_mask: Bool[np.ndarray, "rows columns"], *,
                     shape: tuple[int, ...], **options: Any) -> Picture:
     """Fills in the unknown pixels; known ones are returned untouched.
 
@@ -82,7 +82,7 @@ def inpaint_picture(ae: Autoencoder, params: Params, picture: Picture, known_mas
 
 
 def upscale_picture(ae: Autoencoder, params: Params, picture: Picture, factor: int, *, shape: tuple[int, ...],
-                    consistent: bool = False) -> Picture:
+                    consistent: bool = False) -> Float[np.ndarray, "large_height large_width channels"]:
     """(H, W, C) -> (H·factor, W·factor, C); tiles are cut, and cross over, between pixels of the small picture.
 
     Args:
@@ -121,7 +121,7 @@ def _check(ae: Autoencoder, shape: tuple[int, ...]) -> None:
 
 
 def _restored(function: Callable[[Images], Images], range: Range, picture: Picture, shape: tuple[int, ...],
-              factor: int = 1) -> Picture:
+              factor: int = 1) -> np.ndarray:
     """`function` over the tiles of a picture; what it enlarges by `factor` is packed into channels."""
     def on_tiles(tiles: np.ndarray) -> np.ndarray:
         count, height, width, channels = tiles.shape

@@ -48,8 +48,8 @@ def load_patches(folder: Path, patch: tuple[int, int], *, seed: int = 0) -> Data
                    for part in ("train", "test"))
     places = {part: np.asarray(rows[part], np.int32) for part in rows}
     labels = {part: None if (plan.labels[place] < 0).any() else plan.labels[place] for part, place in places.items()}
-    notes = (f"{len(cut['train'])} pictures gave {len(train)} training patches at random places by seed {seed}, "
-             f"{len(cut['test'])} others {len(test)} test patches",
+    notes = (f"{len(train)} training patches at random places, by seed {seed}, of {len(cut['train'])} pictures; "
+             f"{len(test)} test patches of {len(cut['test'])} other pictures",
              *reading_notes(len(plan.paths), grey, 0, None), *plan.notes)
     if small:
         notes = (f"{len(small)} pictures smaller than a patch give none, for example {small[0]}", *notes)
