@@ -222,7 +222,8 @@ def _targets(place: Path, output: Path, overwrite: bool) -> tuple[dict[Path, Pat
         raise InputError(f"{place}: no such file or folder; check the path")
     if place.is_dir():
         listing = list_pictures(place)
-        paths = [path for path in listing.paths if output.resolve() not in path.resolve().parents]   # earlier results
+        inside = output.resolve() if output.resolve() != place.resolve() else None   # earlier results are no input
+        paths = [path for path in listing.paths if inside not in path.resolve().parents]
         if not paths:
             raise InputError(f"{place}: holds no picture ({', '.join(PICTURE_SUFFIXES)}); give a folder with some")
         if listing.skipped:
