@@ -12,7 +12,7 @@ demo: setup
 	$(BIN)/aejax compare --output runs/demo --overwrite
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .

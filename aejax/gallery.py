@@ -69,7 +69,8 @@ def _section(path: Path, words: Mapping[str, Any], figures: Sequence[Path]) -> t
         raise InputError(f"{path}: not the result of an experiment ({type(error).__name__}: {error})") from None
     if smoke:
         raise InputError(f"{path} holds a smoke run, which measures nothing: run {result['command']} in full")
-    parts: list[Any] = [Text(words[key]) for key in ("lecture", "seen") if key in words]
+    parts: list[Any] = [Text(f"{heading}: {words[key]}") for key, heading in (
+        ("lecture", "The claim"), ("seen", "What came out")) if key in words]
     captions = words.get("figures", {each.name: _plain(each.stem) for each in figures})
     for name, caption in captions.items():
         if Path(name).name != name or not (path.parent / name).is_file():

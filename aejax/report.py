@@ -17,7 +17,7 @@ h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { font-size: 1.2rem; margin-t
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
 th, td { padding: .3rem .7rem; border-bottom: 1px solid #ddd; text-align: right; }
 th { border-bottom: 2px solid #888; }
-th:first-child, td:first-child { text-align: left; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; } td { white-space: nowrap; }
 tr.baseline td { color: #666; font-style: italic; }
 td.best { font-weight: 700; }
 figure { margin: 1rem 0; } figure img { max-width: 100%; } figcaption, .note { color: #555; font-size: .9rem; }

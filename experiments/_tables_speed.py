@@ -57,3 +57,17 @@ def profile(results: dict[str, Any]) -> str:
     lines.append(f"\nBy `{results['command']}` on {results['device']}: batch 256, Adam, MNIST; the clock without the "
                  "profiler (median), the kinds of work with it, summed over threads.")
     return "\n".join(lines) + "\n"
+
+
+def convolution_cost(results: dict[str, Any]) -> str:
+    """The table of `convolution_cost`: ms a step, alone and in a loop."""
+    found = {(row["name"], row["metric"]): row["value"] for row in results["rows"]}
+    ways = ("alone", "in a loop")
+    lines = ["| ms a step | " + " | ".join(ways) + " |", "|---|---:|---:|"]
+    for name in dict.fromkeys(name for name, _ in found):
+        cells = ("{:.3g} ({:.3g}–{:.3g})".format(*(found[name, f"step {way}{part}"] for part in (
+            "", " lower quartile", " upper quartile"))) for way in ways)
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    lines.append(f"\nBy `{results['command']}` on {results['device']}: two 3×3 convolutions with their gradients, "
+                 f"batch 256; medians (quartiles) of {results['rows'][0]['n']} rounds in turn.")
+    return "\n".join(lines) + "\n"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from experiments._record import RESULTS
-from experiments._tables_speed import profile, speed
+from experiments._tables_speed import convolution_cost, profile, speed
 
 README = Path(__file__).parent.parent / "README.md"
 PAGES = (README, *sorted((README.parent / "docs").glob("*.md")))
@@ -172,6 +172,7 @@ def overhead(results: dict[str, Any]) -> str:
 
 TABLES = {"contraction": contraction, "compare_autoencoders": comparison, "contraction_cost": cost, "speed": speed,
           "survival": survival, "checkpoint_overhead": overhead, "step_profile": profile,
+          "convolution_cost": convolution_cost,
           "scale.work": scale_work, "scale.images": scale_images, "scale.balance": scale_balance}
 
 

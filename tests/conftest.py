@@ -18,8 +18,9 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled_programs(pytestconfig):
-    """Keeps compiled programs between runs of the suite."""
-    jax.config.update("jax_compilation_cache_dir", str(pytestconfig.cache.mkdir("xla")))
+    """Keeps compiled programs between runs of the suite, for each of its processes: JAX writes entries in place."""
+    own = os.environ.get("PYTEST_XDIST_WORKER", "")
+    jax.config.update("jax_compilation_cache_dir", str(pytestconfig.cache.mkdir(f"xla{own}")))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,3 +93,9 @@ def test_bad_results(folder, tmp_path_factory):
         (folder / "unmeasured.json").write_text(text)
         with pytest.raises(InputError, match="not the result of an experiment"):
             page(folder)
+
+
+def test_the_committed_results_make_a_page(tmp_path):
+    path = write_gallery(Path(__file__).parent.parent / "experiments" / "results", tmp_path / "page.html")
+    reader = Reader(path.read_text())
+    assert reader.tags.count("h2") >= 8 and "What came out" in reader.text

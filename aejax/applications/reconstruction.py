@@ -1,7 +1,6 @@
 """Reconstruction, and the linear baseline that every autoencoder has to beat: PCA of the same code dimension."""
 
 import functools
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -10,25 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from aejax import jacobian
+from aejax.applications.batches import in_batches
 from aejax.types import Autoencoder, Batch, InputError, Params
-
-
-@functools.partial(jax.jit, static_argnames=("function", "ae"))
-def _apply(params: Params, x: Batch, *, function: Callable, ae: Autoencoder) -> jax.Array:
-    return function(ae, params, x)
-
-
-def _in_batches(function: Callable, ae: Autoencoder, params: Params, x: np.ndarray, batch_size: int) -> np.ndarray:
-    """Runs function(ae, params, batch) over `x` in one compiled shape: the last batch is padded, its rest cut off."""
-    if not len(x):
-        raise InputError("no examples given")
-    batch_size = min(batch_size, len(x))
-    parts = []
-    for begin in range(0, len(x), batch_size):
-        batch = np.asarray(x[begin: begin + batch_size])
-        padded = np.concatenate([batch, np.repeat(batch[:1], batch_size - len(batch), axis=0)])
-        parts.append(np.asarray(_apply(params, padded, function=function, ae=ae))[: len(batch)])
-    return np.concatenate(parts)
 
 
 def _reconstruct(ae: Autoencoder, params: Params, x: Batch) -> jax.Array:
@@ -45,17 +27,17 @@ def _jacobian_norm(ae: Autoencoder, params: Params, x: Batch) -> jax.Array:
 
 def reconstruct(ae: Autoencoder, params: Params, x: np.ndarray, *, batch_size: int = 1024) -> np.ndarray:
     """x̂ of every example, (N, *shape) in `ae.range`. `x` is uint8, or floats (corrupted ones may leave the range)."""
-    return _in_batches(_reconstruct, ae, params, x, batch_size)
+    return in_batches(_reconstruct, ae, params, x, batch_size)
 
 
 def encode(ae: Autoencoder, params: Params, x: np.ndarray, *, batch_size: int = 1024) -> np.ndarray:
     """The code of every example, (N, code_dim)."""
-    return _in_batches(_encode, ae, params, x, batch_size)
+    return in_batches(_encode, ae, params, x, batch_size)
 
 
 def jacobian_norm(ae: Autoencoder, params: Params, x: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
     """‖∂h/∂x‖_F at every example, (N,), in code units per unit of `ae.range`; `x` floats in that range."""
-    return _in_batches(_jacobian_norm, ae, params, x, batch_size)
+    return in_batches(_jacobian_norm, ae, params, x, batch_size)
 
 
 class PCA(NamedTuple):

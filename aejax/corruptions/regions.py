@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from aejax import threefry
@@ -47,12 +48,13 @@ def downsample(factor: int = 2) -> Corruption:
         raise InputError(f"downsample: factor must be at least 1, got {factor}")
 
     def corrupt(key: Key, x: Images) -> Images:
-        _, height, width, _ = x.shape
-
-        def box_sums(values: Array) -> Array:
-            window, padding = (1, factor, factor, 1), ((0, 0), (0, -height % factor), (0, -width % factor), (0, 0))
-            return jax.lax.reduce_window(values, 0.0, jax.lax.add, window, window, padding)
-        means = box_sums(x) / box_sums(jnp.ones_like(x))
+        batch, height, width, channels = x.shape
+        rows, columns = -(-height // factor), -(-width // factor)
+        padded = jnp.pad(x, ((0, 0), (0, rows * factor - height), (0, columns * factor - width), (0, 0)))
+        sums = padded.reshape(batch, rows, factor, columns, factor, channels).sum(axis=(2, 4))
+        tall, wide = (np.minimum(factor, size - factor * np.arange(boxes)).astype(np.float32)
+                      for size, boxes in ((height, rows), (width, columns)))
+        means = sums / (tall[:, None] * wide[None])[None, :, :, None]
         return jnp.repeat(jnp.repeat(means, factor, axis=1), factor, axis=2)[:, :height, :width]
     return corrupt
 
