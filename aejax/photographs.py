@@ -94,7 +94,7 @@ def read_photograph(path: str | os.PathLike) -> Photograph:
     if kept != mode:
         notes.append(f"its mode {mode}{' with transparency' if clear else ''} comes back as {kept}")
     shown = values if alpha is None else values[alpha > 0]
-    palette = np.unique(shown.reshape(-1, 3), axis=0) if kept == "P" else None
+    palette = _colours(shown)[0] if kept == "P" else None
     if kept in ("1", "L", "LA") or (kept == "P" and is_grey(values)):
         values = values[..., :1]
     return Photograph(_upright(upright, values, 255), kept, 255, _turned(upright, alpha), palette, options,
@@ -220,6 +220,13 @@ def _resized(alpha: np.ndarray, size: tuple[int, int], top: int) -> np.ndarray:
     return np.rint(np.clip(np.asarray(plane), 0, top)).astype(alpha.dtype)
 
 
+def _colours(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The different colours of uint8 (…, 3), (K, 3), and which one each pixel has, (N,)."""
+    packed = rgb.reshape(-1, 3).astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    found, places = np.unique(packed, return_inverse=True)
+    return np.stack([found >> 16, found >> 8 & 255, found & 255], axis=-1).astype(np.uint8), places.reshape(-1)
+
+
 def _paletted(values: np.ndarray, like: Photograph, alpha: np.ndarray | None, known: np.ndarray | None,
               ) -> tuple[Any, tuple[str, ...]]:
     """A palette picture of uint8 (H, W, C): each pixel the nearest colour; the last one is clear where `alpha` is."""
@@ -227,7 +234,7 @@ def _paletted(values: np.ndarray, like: Photograph, alpha: np.ndarray | None, kn
     height, width = values.shape[:2]
     rgb = np.broadcast_to(values, (height, width, 3))
     room = 256 if alpha is None else 255
-    colours, places = np.unique(rgb.reshape(-1, 3), axis=0, return_inverse=True)
+    colours, places = _colours(rgb)
     notes = ()
     if known is not None and len(like.palette):
         palette = like.palette[:room]
@@ -240,7 +247,7 @@ def _paletted(values: np.ndarray, like: Photograph, alpha: np.ndarray | None, kn
     nearest = np.concatenate([
         np.argmin(((part[:, None].astype(np.int32) - palette[None].astype(np.int32)) ** 2).sum(-1), axis=1)
         for part in np.array_split(colours, -(-len(colours) // 4096))])
-    index = nearest.astype(np.uint8)[places.reshape(-1)].reshape(height, width)
+    index = nearest.astype(np.uint8)[places].reshape(height, width)
     if alpha is not None:
         index = np.where(alpha < 128, len(palette), index).astype(np.uint8)
         palette = np.concatenate([palette, np.zeros((1, 3), np.uint8)])

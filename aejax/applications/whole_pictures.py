@@ -60,7 +60,8 @@ def inpaint_picture(ae: Autoencoder, params: Params, picture: Picture, known_mas
     if known_mask.all():
         return picture.copy()
 
-    channels = picture.shape[-1]
+    channels, near = picture.shape[-1], _around(~known_mask, shape)
+    whole, picture, known_mask = picture, picture[near], known_mask[near]
 
     def on_tiles(tiles: np.ndarray) -> np.ndarray:
         """Filled tiles, and in one more channel 1 for those with something to go by, 0 for those without."""
@@ -78,7 +79,16 @@ def inpaint_picture(ae: Autoencoder, params: Params, picture: Picture, known_mas
         share = found[..., channels:]   # of tiles that had something to go by
         filled = np.where(known, filled, np.clip(found[..., :channels] / np.maximum(share, 1e-6), 0, 1))
         known = known | (share > 1e-3)
-    return np.where(known_mask[..., None], picture, filled)
+    result = whole.copy()
+    result[near] = np.where(known_mask[..., None], picture, filled)
+    return result
+
+
+def _around(hidden: np.ndarray, margin: tuple[int, ...]) -> tuple[slice, slice]:
+    """The part of a picture that holds what is hidden and, where there is so much, `margin` pixels around it."""
+    places = [np.flatnonzero(hidden.any(axis=1 - axis)) for axis in (0, 1)]
+    return tuple(slice(max(0, place[0] - side), place[-1] + 1 + side)
+                 for place, side in zip(places, margin, strict=False))
 
 
 def upscale_picture(ae: Autoencoder, params: Params, picture: Picture, factor: int, *, shape: tuple[int, ...],
