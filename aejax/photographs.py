@@ -244,9 +244,9 @@ def _paletted(values: np.ndarray, like: Photograph, alpha: np.ndarray | None, kn
         cut = Image.fromarray(np.ascontiguousarray(rgb)).quantize(room, dither=Image.Dither.NONE)
         palette = np.asarray(cut.getpalette("RGB"), np.uint8).reshape(-1, 3)[:room]
         notes = (f"{len(colours):,} colours brought to the {room} of a palette",)
-    nearest = np.concatenate([
-        np.argmin(((part[:, None].astype(np.int32) - palette[None].astype(np.int32)) ** 2).sum(-1), axis=1)
-        for part in np.array_split(colours, -(-len(colours) // 4096))])
+    table = palette.astype(np.float32)   # ‖c − p‖² without ‖c‖²: whole numbers, exact in float32
+    nearest = np.concatenate([np.argmin((table**2).sum(axis=1) - 2 * part.astype(np.float32) @ table.T, axis=1)
+                              for part in np.array_split(colours, -(-len(colours) // 2**16))])
     index = nearest.astype(np.uint8)[places].reshape(height, width)
     if alpha is not None:
         index = np.where(alpha < 128, len(palette), index).astype(np.uint8)

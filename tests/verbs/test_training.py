@@ -111,8 +111,8 @@ def test_measured_noise_on_patches_of_unequal_pictures(aejax, tmp_path, capsys):
     ramps = [np.repeat(np.linspace(0.2, 0.8, columns)[None], 32, axis=0) for columns in (32, 48, 40)]
     for i, ramp in enumerate(ramps):
         for name, x in (("noisy", ramp + 0.1 * rng.normal(size=ramp.shape)), ("clean", ramp)):
-            (tmp_path / "mine" / name).mkdir(parents=True, exist_ok=True)
-            Image.fromarray(np.rint(np.clip(x, 0, 1) * 255).astype(np.uint8)).save(tmp_path / "mine" / name / f"{i}.png")
+            (place := tmp_path / "mine" / name).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.rint(np.clip(x, 0, 1) * 255).astype(np.uint8)).save(place / f"{i}.png")
     assert aejax("train", "denoising", "--data", "mine/clean", "--patches", "8x8", "--network", "unet", "--channels",
                  "2,4", "--noise-from", "mine", "--blind", "--epochs", 1, "--batch-size", 16, "--output", "run") == 0
     out, err = capsys.readouterr()
