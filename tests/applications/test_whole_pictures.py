@@ -69,6 +69,13 @@ def test_upscaling_keeps_pixels_in_their_places(channels):
     np.testing.assert_allclose(found, picture.repeat(4, axis=0).repeat(4, axis=1), atol=1e-6)
 
 
+def test_what_is_painted_into_a_box_stays_upright():
+    ramp = jnp.arange(16.0)[None, :, None, None] / 16
+    picture = np.zeros((4, 4, 3), np.float32)
+    found = upscale_picture(made_of(lambda x: x + ramp, (0.0, 1.0)), {}, picture, 4, shape=(16, 16, 1))
+    np.testing.assert_allclose(found, np.broadcast_to(np.asarray(ramp[0]), (16, 16, 3)), atol=1e-6)
+
+
 def test_a_consistent_result_is_so_across_tiles():
     picture = RNG.random((11, 7, 3), np.float32)
     rough = made_of(lambda x: 0.9 * jnp.sin(20 * x + jnp.arange(8.0)[None, None, :, None]))

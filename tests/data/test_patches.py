@@ -51,6 +51,9 @@ def test_patches_lie_everywhere_in_a_picture_and_test_patches_side_by_side(tmp_p
     np.testing.assert_array_equal(found.test[..., 0], ramp[:24].reshape(3, 8, 8))
     tops = found.train[:, 0, 0, 0] // 8
     assert tops.min() < 6 and tops.max() > 16 and len(set(tops.tolist())) > 5
+    other = data.load(tmp_path, patches=(8, 8), seed=1)
+    assert (other.train != found.train).any()
+    np.testing.assert_array_equal(other.test, found.test)
 
 
 def test_a_validation_part_cuts_through_no_picture(folder):

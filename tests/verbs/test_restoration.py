@@ -67,14 +67,16 @@ def test_reconstruct_a_table_in_its_own_units(aejax, made, tmp_path, capsys, cel
 
 @pytest.fixture(scope="module")
 def unets(tmp_path_factory):
-    """Runs that were not trained: "colour" to inpaint, "coarse" to enlarge grey pictures twice."""
+    """Runs of random parameters: "colour" to inpaint, "coarse" to enlarge grey pictures twice."""
     folder = tmp_path_factory.mktemp("unets")
     for name, channels, corruption, unknown in (("colour", 3, {"name": "hidden_regions"}, {"unknown": -1.0}),
                                                 ("coarse", 1, {"name": "downsample", "factor": 2}, {})):
         network = {"name": "unet", "shape": [8, 8, channels], "channels": [2, 4], **unknown}
         recipe = Recipe("denoising", network, {"name": "squared_error", "activation": "identity"}, corruption)
         x = np.zeros((1, 8, 8, channels), np.float32)
-        runs.save(folder / name, recipe, build(recipe).init(jax.random.key(0), x),
+        params = build(recipe).init(jax.random.key(0), x)
+        params = jax.tree.map(lambda leaf: np.asarray(leaf) + RNG.normal(0, 0.15, leaf.shape).astype(np.float32), params)
+        runs.save(folder / name, recipe, params,
                   {"data": {"shape": [8, 8, channels], "load": None}})
     return folder
 
@@ -162,6 +164,15 @@ def test_inpaint_touches_what_is_hidden_alone(aejax, unets, mine, tmp_path, caps
     assert not changed[:2].any() and not changed[6:].any() and not changed[:, :5].any() and not changed[:, 14:].any()
     assert changed[2:6, 5:14].mean() > 0.5
     assert (given[..., 3:] == found[..., 3:]).all()
+
+
+def test_known_pixels_of_a_palette_stay_beside_many_new_colours(aejax, unets, tmp_path):
+    Image.fromarray(RNG.integers(0, 256, (60, 60, 3), np.uint8)).quantize(64).save(tmp_path / "a.png")
+    assert aejax("inpaint", unets / "colour", "a.png", "--box", "5,5,25,50", "--output", "out") == 0
+    with Image.open(tmp_path / "a.png") as given, Image.open(tmp_path / "out" / "a.png") as found:
+        assert found.mode == "P"
+        same = (np.asarray(given.convert("RGB")) == np.asarray(found.convert("RGB"))).all(axis=-1)
+    assert same[:5].all() and same[55:].all() and same[:, :5].all() and same[:, 30:].all() and not same.all()
 
 
 def test_a_mask_is_white_where_the_picture_is_known(aejax, unets, mine, tmp_path, capsys):
