@@ -35,7 +35,7 @@ def total_variation(x: np.ndarray, *, weight: float = 0.1) -> np.ndarray:
     if not 0 < weight < np.inf:
         raise InputError(f"total_variation: weight must be above 0, got {weight}")
     denoise = _needs("skimage.restoration").denoise_tv_chambolle
-    return _each(lambda image: denoise(image, weight=weight, channel_axis=-1), x)
+    return _each(lambda image: denoise(image, weight=weight, channel_axis=-1).reshape(image.shape), x)
 
 
 def non_local_means(x: np.ndarray, *, std: float, strength: float = 0.8, patch_size: int = 5, distance: int = 6,
@@ -53,7 +53,7 @@ def non_local_means(x: np.ndarray, *, std: float, strength: float = 0.8, patch_s
                          f"{std}, {strength}, {patch_size}, {distance}")
     denoise = _needs("skimage.restoration").denoise_nl_means
     return _each(lambda image: denoise(image, patch_size=patch_size, patch_distance=distance, h=strength * std,
-                                       sigma=std, fast_mode=True, channel_axis=-1), x)
+                                       sigma=std, fast_mode=True, channel_axis=-1).reshape(image.shape), x)
 
 
 def telea(x: np.ndarray, known_mask: np.ndarray, *, radius: float = 3.0) -> np.ndarray:
@@ -99,13 +99,13 @@ def _opencv(x: np.ndarray, known_mask: np.ndarray, radius: float, how: str) -> n
     known = check_mask(_checked(x, finite=False), known_mask)
     if not radius > 0:
         raise InputError(f"radius must be above 0 pixels, got {radius}")
-    out = np.where(known, x, 0).astype(np.float32)
-    for image, seen in zip(out, known, strict=True):
+    # 16 bits: Telea's method of OpenCV 5 adds a half, for rounding, to floats too
+    whole = np.rint(65535 * np.clip(np.where(known, x, 0), 0, 1)).astype(np.uint16)
+    for image, seen in zip(whole, known, strict=True):
         for c in range(x.shape[-1]):
             hole = np.ascontiguousarray(~seen[..., c], np.uint8)
-            filled = cv2.inpaint(np.ascontiguousarray(image[..., c]), hole, radius, getattr(cv2, how))
-            image[..., c] = np.clip(filled, 0, 1)
-    return np.where(known, x, out.astype(x.dtype))
+            image[..., c] = cv2.inpaint(np.ascontiguousarray(image[..., c]), hole, radius, getattr(cv2, how))
+    return np.where(known, x, (whole / 65535).astype(x.dtype))
 
 
 def _each(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:

@@ -107,7 +107,7 @@ def _fit(intensity: np.ndarray, squares: np.ndarray, *, blur: float | None = Non
             ratio = squares / expected
             kept = np.abs(ratio - np.median(ratio)) <= 3 * 1.4826 * np.median(np.abs(ratio - np.median(ratio))) + 1e-9
         slope, floor = _non_negative_line(intensity[kept], squares[kept], 1 / expected[kept] ** 2,
-                                          least=4 * (blur or 0))
+                                          least=4 * (blur or 0.0))
     return NoiseLevel(slope, floor)
 
 

@@ -28,6 +28,7 @@ def test_images_are_filtered_one_by_one(name):
     """Neither other images nor, but for the two that look at colours as vectors, other channels are seen."""
     function, options = getattr(classical, name), FILTERS[name]
     whole = function(NOISY, **options)
+    assert function(NOISY[..., :1], **options).shape == (3, 16, 12, 1)   # grey keeps its axis
     np.testing.assert_allclose(function(NOISY[1:2], **options), whole[1:2], atol=1e-6)
     if name in ("median", "gaussian"):
         np.testing.assert_allclose(function(NOISY[..., 1:], **options), whole[..., 1:], atol=1e-6)
