@@ -167,7 +167,7 @@ def test_inpaint_touches_what_is_hidden_alone(aejax, unets, mine, tmp_path, caps
 
 
 def test_known_pixels_of_a_palette_stay_beside_many_new_colours(aejax, unets, tmp_path):
-    Image.fromarray(RNG.integers(0, 256, (60, 60, 3), np.uint8)).quantize(64).save(tmp_path / "a.png")
+    Image.fromarray(RNG.integers(0, 256, (60, 60, 3), np.uint8)).quantize(256).save(tmp_path / "a.png")
     assert aejax("inpaint", unets / "colour", "a.png", "--box", "5,5,25,50", "--output", "out") == 0
     with Image.open(tmp_path / "a.png") as given, Image.open(tmp_path / "out" / "a.png") as found:
         assert found.mode == "P"

@@ -12,9 +12,9 @@ from PIL import Image
 
 from aejax import runs
 from aejax.cli import main
-from aejax.flags.training import Train
+from aejax.flags.training import Sweep, Train
 from aejax.trackers import Progress
-from aejax.verbs.training import _recipe
+from aejax.verbs.training import _measured, _recipe, _train_command
 
 
 def test_train_writes_a_run(made):
@@ -124,6 +124,11 @@ def test_measured_noise_on_patches_of_unequal_pictures(aejax, tmp_path, capsys):
     assert run.recipe.corruption["name"] == "signal_dependent_noise" and slope[0] == floor[0] == 0
     assert 0.5 * slope[1] + floor[1] == pytest.approx(0.01, rel=0.1)
     assert f"{floor[1]:.3g}" in first and run.shape == (8, 8, 1) and run.config["data"]["load"]["patches"] == [8, 8]
+    swept = Sweep(variant="denoising", noise_from=tmp_path / "mine", patches="8x8", blind=True, network="unet")
+    words = _train_command(_measured(swept))   # what `sweep` prints for its best point
+    assert words.startswith("aejax train denoising --patches 8x8 --network unet --corruption signal_dependent_noise ")
+    assert " --blind " in words and f"--slope {slope[1]}" in words and "noise-from" not in words
+    capsys.readouterr()
     assert aejax("evaluate", "run", "--json") == 0   # cuts the same patches again
     out, err = capsys.readouterr()
     assert "has changed" not in err
