@@ -76,8 +76,7 @@ class Train(TrainingFlags, DeviceFlags, HostFlags, DataFlags):
     blind: bool = False
     """Each example draws its own level of the corruption, between 0 and the given one."""
     noise_from: Annotated[Path | None, arg(metavar="PICTURES", help_behavior_hint=OPTIONAL)] = None
-    """Measure the noise to train against: a folder with pairs in noisy/ and clean/, or noisy pictures with flat
-    regions."""
+    """Measure the noise to train against, on pairs in the folders noisy/ and clean/, or on noisy pictures."""
     rate: Float = None
     """Probability, of masking_noise, salt_and_pepper_noise and the single pixels of hidden_regions."""
     peak: Float = None
@@ -89,8 +88,7 @@ class Train(TrainingFlags, DeviceFlags, HostFlags, DataFlags):
     std: Float = None
     """Of gaussian_noise, in units of the [0, 1] scale; of higher_order_contractive's own noise, in the loss's units."""
     fill: Float = None
-    """Value of hidden pixels on the [0, 1] scale, of masking_noise, block_mask and hidden_regions; a unet knows what is
-    hidden where it lies outside."""
+    """Value of hidden pixels on the [0, 1] scale, of masks; a unet knows what is hidden if it lies outside."""
     block_size: Int = None
     """Side in pixels, of block_mask."""
     factor: Int = None

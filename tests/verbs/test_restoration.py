@@ -75,7 +75,7 @@ def unets(tmp_path_factory):
         recipe = Recipe("denoising", network, {"name": "squared_error", "activation": "identity"}, corruption)
         x = np.zeros((1, 8, 8, channels), np.float32)
         params = build(recipe).init(jax.random.key(0), x)
-        params = jax.tree.map(lambda leaf: np.asarray(leaf) + RNG.normal(0, 0.15, leaf.shape).astype(np.float32), params)
+        params = jax.tree.map(lambda leaf: np.asarray(leaf + 0.15 * RNG.normal(size=leaf.shape), np.float32), params)
         runs.save(folder / name, recipe, params,
                   {"data": {"shape": [8, 8, channels], "load": None}})
     return folder
