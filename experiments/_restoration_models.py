@@ -24,8 +24,8 @@ class Budget:
     channels: tuple[int, ...] = (8, 32, 64)
     blocks: int = 1
     width: int = 1024        # of the dense networks
-    steps: int = 450         # of a U-Net
-    dense_steps: int = 2400
+    steps: int = 400         # of a U-Net
+    dense_steps: int = 1600
     batch_size: int = 128    # of a U-Net; a dense network's is twice that
     rate: float = 2e-3       # of a U-Net; half of it for a dense network
     test: int = 2000         # images that numbers are measured on

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments import _tables_restoration
 from experiments._record import RESULTS
 from experiments._tables_speed import convolution_cost, profile, speed
 
@@ -173,7 +174,8 @@ def overhead(results: dict[str, Any]) -> str:
 TABLES = {"contraction": contraction, "compare_autoencoders": comparison, "contraction_cost": cost, "speed": speed,
           "survival": survival, "checkpoint_overhead": overhead, "step_profile": profile,
           "convolution_cost": convolution_cost,
-          "scale.work": scale_work, "scale.images": scale_images, "scale.balance": scale_balance}
+          "scale.work": scale_work, "scale.images": scale_images, "scale.balance": scale_balance,
+          **_tables_restoration.TABLES}
 
 
 def render(text: str) -> str:

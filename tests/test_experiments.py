@@ -84,3 +84,15 @@ def test_the_committed_plan_fits_the_networks():
         beside = found[f"784-{d}-784", "work an image"] - 10 * 784 * d   # five products of n x 784 x d; and what each
         assert 0 < beside < 20 * (784 + d)                               # pixel and unit needs: under 20 operations
         assert found[f"784-{d}-784", "all-reduced"] == 4 * (2 * 784 * d + 784 + d) + 4   # parameters, and the loss
+
+
+def test_the_way_to_fill_holes_is_chosen_on_validation():
+    from experiments import _tables_restoration as tables
+    test = {"one pass": 9.0, "projection": 8.0, "energy": 20.0}   # what a choice on test images would take
+    rows = [{"name": f"mnist, {task}, seed {seed}", "metric": f"{kind}: {way}", "value": value, "n": 5}
+            for task in tables.HIDDEN for seed in (0, 1) for way, best in test.items()
+            for kind, value in (("PSNR", best + seed), ("SSIM", 0.5),
+                                ("validation PSNR", 12.0 if way == "one pass" else 7.0))]
+    text = tables.table({"rows": rows, "command": "c", "device": "d"}, task="centre hole")
+    assert "| **one pass** | 9.50 ± 0.71 | 0.500 ± 0.000 |" in text and "| energy | 20.50 ± 0.71 |" in text
+    assert "5 test images" in text and "2 seeds" in text and "validation PSNR:" not in text

@@ -74,9 +74,8 @@ def project(ae: Autoencoder, params: Params, x: np.ndarray, known_mask: np.ndarr
     """
     if steps < 1:
         raise InputError(f"steps must be at least 1, got {steps}")
-    x, known, start = prepare(ae, x, known_mask, fill)
-    found = in_batches(_project, ae, params, {"start": start, "known": known}, batch_size, steps)
-    return np.where(known, x, found)
+    _, known, start = prepare(ae, x, known_mask, fill)
+    return in_batches(_project, ae, params, {"start": start, "known": known}, batch_size, steps)
 
 
 def _project(ae: Autoencoder, params: Params, batch: Batch, steps: int) -> Array:

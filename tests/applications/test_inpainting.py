@@ -94,6 +94,17 @@ def test_energies_fall_and_all_restarts_agree_where_the_energy_is_convex():
     assert np.ptp(found.trace[:, 1:, 0], axis=1).min() > 0.1   # the starts differ
 
 
+def test_the_best_step_is_kept():
+    """At a rate that overshoots, the last step is not the best one."""
+    found = minimise_energy(LINEAR, {}, X, KNOWN, key=jax.random.key(1), prior=PRIOR, weight=1.0, restarts=2, steps=6,
+                            learning_rate=30.0)
+    assert (found.trace[..., -1].min(axis=1) > found.energies).any()
+    np.testing.assert_allclose(found.trace.min(axis=(1, 2)), found.energies, rtol=1e-6)
+    error = np.where(KNOWN, X - _decode({}, found.codes), 0).reshape(5, -1)
+    u = np.linalg.solve(PRIOR.cholesky, (found.codes - PRIOR.mean).T).T
+    np.testing.assert_allclose(0.5 * np.sum(error**2, axis=1) + 0.5 * np.sum(u**2, axis=1), found.energies, rtol=1e-3)
+
+
 def test_without_a_prior_there_is_no_second_term():
     found = minimise_energy(LINEAR, {}, X, KNOWN, key=jax.random.key(0), weight=50.0, restarts=2, steps=500)
     for i, (row, seen) in enumerate(zip(X.reshape(5, -1), KNOWN.reshape(5, -1), strict=True)):
