@@ -12,7 +12,7 @@ from typing import Annotated, Union
 import tyro
 from tyro.conf import subcommand
 
-from aejax.errors import CheckFailedError, InputError, TrainingInterruptedError
+from aejax.errors import CheckFailedError, InputError, InputsSkippedError, TrainingInterruptedError
 from aejax.flags import VERBS
 
 _Verb = Union[tuple(Annotated[flags, subcommand(verb)] for verb, flags in VERBS.items())]   # noqa: UP007 (built)
@@ -21,7 +21,8 @@ _Verb = Union[tuple(Annotated[flags, subcommand(verb)] for verb, flags in VERBS.
 def main(argv: list[str] | None = None) -> int:
     """Parses, runs, and returns the exit code.
 
-    0: done, or saved and stopped by a signal; 1: a check failed or training diverged; 2: bad input or flags.
+    0: done, or saved and stopped by a signal; 1: a check failed or training diverged; 2: bad input or flags; 3: done,
+    but for some inputs, which are named.
     """
     argv = sys.argv[1:] if argv is None else argv
     if argv and not argv[0].startswith("-") and argv[0] not in VERBS:
@@ -38,6 +39,8 @@ def main(argv: list[str] | None = None) -> int:
         return _fail(str(error), 2)
     except TrainingInterruptedError as stop:
         print(f"{stop}; resume with: {shlex.join(['aejax', *(word for word in argv if word != '--resume')])} --resume")
+    except InputsSkippedError as error:
+        return _fail(str(error), 3)
     except (CheckFailedError, FloatingPointError) as error:
         return _fail(str(error), 1)
     except KeyboardInterrupt:

@@ -139,19 +139,21 @@ def _pictures(folder: Path, data: Dataset, trained: Mapping[str, Trained], found
 
     def unit(a: np.ndarray) -> np.ndarray:
         return np.asarray(metrics.to_unit(a, found.range))
-    linear = next(name for name in found.baselines if name.startswith("PCA")), "linear denoiser"
+    linear = [next((name for name in found.baselines if name.startswith(kind)), None) for kind in ("PCA", "linear")]
     for index, (file, inputs) in enumerate((("clean", found.clean), ("corrupted", found.noisy))):
         rows = [("input", unit(found.clean[pick]))] + ([("corrupted input", unit(inputs[pick]))] if index else [])
         rows += [(name, unit(reconstruct(t.ae, t.params, inputs[pick]))) for name, t in trained.items()]
-        rows.append((linear[index], unit(found.baselines[linear[index]][index][pick])))
+        if linear[index]:
+            rows.append((linear[index], unit(found.baselines[linear[index]][index][pick])))
         figures.image_rows(folder / f"{file}.png", rows)
     pictures["Reconstructions"] = Picture(folder / "clean.png", (
-        "Test images, the first of each class, and what each model makes of them; black 0, white 1. The row "
-        f"{linear[0]} is the best that a linear autoencoder of that width can do: look for strokes that it blurs and "
-        "others keep."))
+        "Test images, the first of each class, and what each model makes of them; black 0, white 1." + (
+            f" The row {linear[0]} is the best that a linear autoencoder of that width can do: look for strokes that "
+            "it blurs and others keep." if linear[0] else "")))
     pictures["From corrupted to clean"] = Picture(folder / "corrupted.png", (
-        "The same images corrupted, and each model's output; the last row is the best linear map from corrupted to "
-        "clean. Only a denoising network was trained for this."))
+        "The same images corrupted, and each model's output" + (
+            "; the last row is the best linear map from corrupted to clean" if linear[1] else "") +
+        ". Only a denoising network was trained for this."))
     kernels = {name: np.asarray(t.params["encoder_kernel_0"]).T.reshape(-1, *data.shape)
                for name, t in trained.items() if "encoder_kernel_0" in t.params}
     if kernels:

@@ -12,6 +12,10 @@ class CheckFailedError(Exception):
     """What was asked to be checked is not as it should be; the command line prints it and exits with 1."""
 
 
+class InputsSkippedError(Exception):
+    """The work is done, but for some inputs, which it names; the command line prints it and exits with 3."""
+
+
 class TrainingInterruptedError(Exception):
     """A signal stopped a run that writes checkpoints; all its progress is saved.
 

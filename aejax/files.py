@@ -10,6 +10,7 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,8 +20,8 @@ MAX_PIXELS = 100_000_000   # one picture; larger ones are refused, not decompres
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 SUMS = "SHA256SUMS"
 logger = logging.getLogger("aejax")
-__all__ = ["MAX_PIXELS", "PICTURE_SUFFIXES", "SUMS", "InputError", "atomic", "checksums", "damage", "locked",
-           "read_picture", "resize", "write_array", "write_picture", "writing"]
+__all__ = ["MAX_PIXELS", "PICTURE_SUFFIXES", "SUMS", "InputError", "atomic", "checksums", "damage", "is_grey", "locked",
+           "opened", "read_picture", "resize", "write_array", "write_picture", "writing"]
 
 
 @contextlib.contextmanager
@@ -197,6 +198,29 @@ def damage(folder: Path) -> str | None:
     return ", ".join(f"{name!r} {'changed' if name in present else 'is missing'}" for name in names or [SUMS])
 
 
+@contextlib.contextmanager
+def opened(path: str | os.PathLike) -> Iterator[Any]:
+    """Yields a picture as PIL opens it, its pixels not yet decoded; what goes wrong in the block is its fault.
+
+    Raises:
+      InputError: not a picture, damaged, of floats, or larger than `MAX_PIXELS`.
+    """
+    from PIL import Image
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise InputError(f"{path}: {image.width}x{image.height} pixels, at most {MAX_PIXELS:,} are read; "
+                                 "shrink the picture")
+            if image.mode == "F":
+                raise InputError(f"{path}: a picture of floats, whose scale is unknown; save it with 8 or 16 bits")
+            yield image
+    except InputError:
+        raise
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        reason = str(error).splitlines()[0].replace(f"'{path}'", "it") if str(error) else type(error).__name__
+        raise InputError(f"{path}: cannot be read as a picture ({reason}); replace or remove the file") from error
+
+
 def read_picture(path: str | os.PathLike) -> np.ndarray:
     """Reads one picture as uint8, (H, W, 1) for grey and (H, W, 3) for colour; transparency is laid on white.
 
@@ -204,31 +228,28 @@ def read_picture(path: str | os.PathLike) -> np.ndarray:
       InputError: not a picture, damaged, or larger than `MAX_PIXELS`.
     """
     from PIL import Image, ImageOps
-    try:
-        with Image.open(path) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise InputError(f"{path}: {image.width}x{image.height} pixels, at most {MAX_PIXELS:,} are read; "
-                                 "shrink the picture")
-            image.load()
-            image = ImageOps.exif_transpose(image)
-            if image.mode.startswith("I;16") or image.mode == "I":
-                wide = np.asarray(image, np.float64)
-                return np.clip(np.rint(wide / 257), 0, 255).astype(np.uint8)[..., None]
-            if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-                image = image.convert("RGBA")
-                image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-                pixels = np.asarray(image.convert("RGB"))
-                grey = (pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all()
-                return pixels[..., :1] if grey else pixels
-            if image.mode == "F":
-                raise InputError(f"{path}: a picture of floats, whose scale is unknown; save it with 8 or 16 bits")
-            image = image.convert("L" if image.mode in ("1", "L") else "RGB")
-            return np.asarray(image).reshape(image.height, image.width, -1)
-    except InputError:
-        raise
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        reason = str(error).splitlines()[0].replace(f"'{path}'", "it") if str(error) else type(error).__name__
-        raise InputError(f"{path}: cannot be read as a picture ({reason}); replace or remove the file") from error
+    with opened(path) as image:
+        image.load()
+        image = ImageOps.exif_transpose(image)
+        if image.mode.startswith("I;16") or image.mode == "I":
+            wide = np.asarray(image, np.float64)
+            return np.clip(np.rint(wide / 257), 0, 255).astype(np.uint8)[..., None]
+        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+            pixels = np.asarray(image.convert("RGB"))
+            return pixels[..., :1] if is_grey(pixels) else pixels
+        image = image.convert("L" if image.mode in ("1", "L") else "RGB")
+        return np.asarray(image).reshape(image.height, image.width, -1)
+
+
+def is_grey(pixels: np.ndarray) -> bool:
+    """Whether the three channels of (H, W, 3) are one.
+
+    >>> is_grey(np.zeros((2, 2, 3)))
+    True
+    """
+    return bool((pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all())
 
 
 def write_picture(path: str | os.PathLike, image: np.ndarray) -> None:

@@ -12,13 +12,13 @@ import numpy as np
 import optax
 
 from aejax import figures
-from aejax.data import Dataset, split_validation
+from aejax.data import Dataset
 from aejax.files import atomic
 from aejax.recipes import Recipe, build
 from aejax.runs import clear, environment, write_json
 from aejax.train import SweepResult, sweep
 from aejax.types import Callback
-from aejax.workflows import Training, check_enough, check_training
+from aejax.workflows import Training, check_enough, check_training, parts
 
 
 def run_grid(
@@ -44,9 +44,7 @@ def run_grid(
     """
     check_training(training)
     check_enough(data, training)
-    x, validation = data.train, None
-    if training.validation:
-        x, validation = split_validation(data.train, training.validation, training.seed)[:2]
+    x, validation = parts(data, training)
     optimizer = optax.adam if "learning_rate" in grid else optax.adam(training.learning_rate)
     first = {name: values[0] for name, values in grid.items() if name != "learning_rate"}
     build(make_recipe(**first)).init(jax.random.key(0), x[:1])

@@ -6,8 +6,10 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from aejax import corruptions, losses, networks, variants
-from aejax.types import Autoencoder, Corruption, InputError, Network
+from aejax.types import Autoencoder, Corruption, InputError, Network, Range
 
 NETWORKS = {"dense": networks.Dense, "convolutional": networks.Convolutional, "unet": networks.UNet}
 CORRUPTIONS = ("identity", "masking_noise", "gaussian_noise", "salt_and_pepper_noise", "poisson_noise",
@@ -61,6 +63,48 @@ def build_network(parts: Mapping[str, Any]) -> Network:
         if key not in fields:
             raise InputError(f"a {name} network takes no {key}; it takes {', '.join(sorted(fields))}")
     return NETWORKS[name](**arguments)
+
+
+LEVELS = {"masking_noise": ("rate",), "gaussian_noise": ("std",), "salt_and_pepper_noise": ("rate",),
+          "signal_dependent_noise": ("slope", "floor"), "hidden_regions": ("rate",)}
+MASKS = ("masking_noise", "block_mask", "hidden_regions")
+
+
+def blind(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe's corruption, each example drawing its level between 0 and the one that was given, or the default.
+
+    >>> blind({"name": "gaussian_noise", "std": 0.5})
+    {'name': 'gaussian_noise', 'std': [0.0, 0.5]}
+    """
+    name = nearest(parts["name"], CORRUPTIONS, "corruption")
+    if name not in LEVELS:
+        other = ": take signal_dependent_noise, whose slope is 1/peak, with floor 0" if name == "poisson_noise" else ""
+        raise InputError(f"blind does not apply to {name}, which has no level that could be drawn from 0 on{other}")
+    drawn = {}
+    for level in LEVELS[name]:
+        given = parts.get(level, inspect.signature(getattr(corruptions, name)).parameters[level].default)
+        drawn[level] = [0.0, given[-1] if isinstance(given, (list, tuple)) else given]
+    return dict(parts) | drawn
+
+
+def fill_of(corruption: Mapping[str, Any] | None, range: Range | None) -> float | None:
+    """The value, in a model's range, that a recipe's corruption puts into hidden places; None if it hides none.
+
+    >>> fill_of({"name": "hidden_regions"}, (-1.0, 1.0))
+    -3.0
+    """
+    if corruption is None or corruption["name"] not in MASKS:
+        return None
+    default = inspect.signature(getattr(corruptions, corruption["name"])).parameters["fill"].default
+    low, high = (0.0, 1.0) if range is None else range
+    return float(np.float32(low) + np.float32(high - low) * np.float32(corruption.get("fill", default)))
+
+
+def told(network: Mapping[str, Any], corruption: Mapping[str, Any] | None, range: Range | None) -> dict[str, Any]:
+    """A recipe's network; a U-Net is told which value marks what the corruption hides, where no datum can have it."""
+    fill = fill_of(corruption, range)
+    marks = fill is not None and range is not None and not range[0] <= fill <= range[1]
+    return dict(network) | ({"unknown": fill} if marks and network["name"] == "unet" else {})
 
 
 def build_corruption(parts: Mapping[str, Any]) -> Corruption:

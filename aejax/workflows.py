@@ -3,6 +3,8 @@
 import contextlib
 import dataclasses
 import functools
+import itertools
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,7 +31,9 @@ from aejax.train.hosts import by_first
 from aejax.train.parallel import local, route
 from aejax.types import Autoencoder, Callback, Corruption, InputError, Key, Params, Range
 
+LINEAR_VALUES = 4096   # of a datum; a matrix of its square is inverted
 Row = dict[str, Any]
+logger = logging.getLogger("aejax")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,10 +91,19 @@ def check_training(training: Training) -> None:
 def check_enough(data: Dataset, training: Training) -> None:
     """Refuses data that, less the validation part, do not fill a batch."""
     left = len(data.train) - round(len(data.train) * training.validation)
+    if data.train_groups is not None:
+        left = len(parts(data, training)[0])
     if left < training.batch_size:
         without = f" without the {training.validation:.0%} for validation" if training.validation else ""
         raise InputError(f"{data.name}: {left} training examples{without} are fewer than a batch of "
                          f"{training.batch_size}: lower --batch-size, or bring more data")
+
+
+def parts(data: Dataset, training: Training) -> tuple[np.ndarray, np.ndarray | None]:
+    """The training data less the validation part, and this part, if any."""
+    if not training.validation:
+        return data.train, None
+    return split_validation(data.train, training.validation, training.seed, groups=data.train_groups)
 
 
 def train(recipe: Recipe, data: Dataset, training: Training, callbacks: Sequence[Callback] = (),
@@ -103,9 +116,7 @@ def train(recipe: Recipe, data: Dataset, training: Training, callbacks: Sequence
     """
     check_training(training)
     ae = build(recipe)
-    x, validation = data.train, None
-    if training.validation:
-        x, validation = split_validation(data.train, training.validation, training.seed)[:2]
+    x, validation = parts(data, training)
     begin = time.perf_counter()
     state, history = fit(ae, x, optimizer=optax.adam(training.learning_rate), key=jax.random.key(training.seed),
                          epochs=training.epochs, batch_size=training.batch_size, validation=validation,
@@ -190,7 +201,7 @@ def results(models: Mapping[str, Trained | Run], data: Dataset, corruption: Mapp
     clean, noisy = test_arrays(data, corruption, range, seed)
     rows = [{"name": name, **measure(model.recipe, model.ae, model.params, clean, noisy),
              "seconds": getattr(model, "seconds", None)} for name, model in models.items()]
-    code_dims = [row["code_dim"] for row in rows]
+    code_dims = [row["code_dim"] for row in rows if row["code_dim"] is not None]
     linear, arrays = baselines(data, corruption, range, clean, noisy, code_dims, seed)
     return Results(rows + linear, clean, noisy, arrays, range)
 
@@ -213,12 +224,14 @@ def _corrupted(x: np.ndarray, corruption: Corruption, range: Range | None, key: 
 def measure(recipe: Recipe, ae: Autoencoder, params: Params, clean: np.ndarray, noisy: np.ndarray) -> Row:
     """The numbers of one model on test data: errors, and the mean of ‖∂h/∂x‖_F over them (on the scale of `clean`)."""
     network = full_precision(build_network(recipe.network))
+    facts = {"parameters": sum(a.size for a in jax.tree.leaves(params)),
+             **errors(reconstruct(ae, params, clean), denoise(ae, params, noisy), clean, ae.range)}
+    if ae.reconstruct is not None:
+        return {"code_dim": None, "jacobian_norm": None, **facts}   # what leads around the code says more than the code
     inputs = clean.reshape(len(clean), -1) if getattr(network, "flat", False) else clean
     norm = jax.jit(lambda params, x: jnp.sqrt(squared_norm(encoder_of(network, params), x, chunk_size=50)))
     norms = [norm(params, inputs[i: i + 500]) for i in range(0, len(inputs), 500)]
-    return {"code_dim": network.code_dim, "parameters": sum(a.size for a in jax.tree.leaves(params)),
-            "jacobian_norm": float(np.mean(np.concatenate(norms))),
-            **errors(reconstruct(ae, params, clean), denoise(ae, params, noisy), clean, ae.range)}
+    return {"code_dim": network.code_dim, "jacobian_norm": float(np.mean(np.concatenate(norms))), **facts}
 
 
 def errors(reconstruction: np.ndarray, restored: np.ndarray, clean: np.ndarray, range: Range | None) -> Row:
@@ -243,16 +256,22 @@ def baselines(data: Dataset, corruption: Mapping[str, Any], range: Range | None,
               code_dims: Sequence[int], seed: int = 0) -> tuple[list[Row], dict[str, tuple[np.ndarray, np.ndarray]]]:
     """What an honest critic compares with, fitted on the training data: PCA of the same code, the best linear denoiser.
 
+    Data of more than `LINEAR_VALUES` values get neither: the products take hours.
+
     Returns:
       Table rows, and the arrays behind them by name: (reconstruction, restoration).
     """
-    train, train_noisy = _corrupted(data.train, build_corruption(corruption), range,
-                                    jax.random.fold_in(jax.random.key(seed), 20_000))
     cut = (lambda a: a) if range is None else (lambda a: np.clip(a, *range))
-    linear = linear_denoiser(train, train_noisy)
-    outputs = {"corrupted input": (clean, cut(noisy)), "linear denoiser": (linear(clean), linear(noisy))}
+    outputs = {"corrupted input": (clean, cut(noisy))}
+    if small := clean[0].size <= LINEAR_VALUES:
+        train, train_noisy = _corrupted(data.train, build_corruption(corruption), range,
+                                        jax.random.fold_in(jax.random.key(seed), 20_000))
+        linear = linear_denoiser(train, train_noisy)
+        outputs["linear denoiser"] = linear(clean), linear(noisy)
+    else:
+        logger.info("no linear baselines: %d values a datum are more than %d", clean[0].size, LINEAR_VALUES)
     details: dict[str, Row] = {}
-    for d in sorted({min(d, train[0].size) for d in code_dims}):
+    for d in sorted({min(d, train[0].size) for d in code_dims} if small else ()):
         model = pca(train, d)
         plain = model.reconstruct(clean), model.reconstruct(noisy)
         named = {f"PCA-{d}": plain} | ({} if range is None else {f"PCA-{d}, cut to range": tuple(map(cut, plain))})
@@ -261,6 +280,6 @@ def baselines(data: Dataset, corruption: Mapping[str, Any], range: Range | None,
         details |= dict.fromkeys(named, facts)
     rows = [{"name": name, "baseline": True, **details.get(name, {}), **errors(*pair, clean, range)}
             for name, pair in outputs.items()]
-    for key in ("mse", "signed_mse", "psnr"):
-        rows[0][key] = rows[1][key] = None   # the input itself, and a map fitted to restore: nothing to compare with
+    for row, key in itertools.product(rows[:2 if small else 1], ("mse", "signed_mse", "psnr")):
+        row[key] = None   # the input itself, and a map fitted to restore: nothing to compare with
     return rows, outputs

@@ -9,10 +9,10 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "aejax"
 LAYERS = [
     {"errors", "flags"}, {"types"}, {"files", "threefry"},
-    {"corruptions", "losses", "networks", "bottlenecks", "jacobian", "metrics", "data"},
-    {"autoencoder"}, {"variants", "train"}, {"recipes", "applications"}, {"runs", "figures", "trackers"},
-    {"report", "estimators", "export", "doctor"}, {"workflows"}, {"compare", "grids", "explorer", "gallery"},
-    {"verbs"}, {"cli"},
+    {"corruptions", "losses", "networks", "bottlenecks", "jacobian", "metrics", "data", "photographs"},
+    {"autoencoder"}, {"variants", "train"}, {"recipes", "applications"},
+    {"runs", "figures", "trackers", "measured_noise"}, {"report", "estimators", "export", "doctor", "contact_sheet"},
+    {"workflows"}, {"compare", "grids", "explorer", "gallery"}, {"verbs"}, {"cli"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 INSIDE_TRAIN = {"resident": -1, "step": 0, "memory": 0, "leaves": 0, "storage": 0, "hosts": 0, "devices": 0,

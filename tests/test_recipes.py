@@ -3,11 +3,13 @@ import json
 
 import chex
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from aejax import corruptions, losses, networks, recipes, variants
-from aejax.recipes import Recipe, build, build_corruption, build_network, nearest
+from aejax.autoencoder import corrupt
+from aejax.recipes import Recipe, blind, build, build_corruption, build_network, fill_of, nearest, told
 from aejax.types import InputError
 
 DENSE = {"name": "dense", "shape": [6, 5, 1], "code_dim": 4, "widths": [7]}
@@ -91,3 +93,28 @@ def test_nearest_without_anything_near_lists_what_is_known():
     assert nearest("a", ("a", "b"), "thing") == "a"
     with pytest.raises(InputError, match=r"unknown thing 'qqq'; known: alpha, beta$"):
         nearest("qqq", ("alpha", "beta"), "thing")
+
+
+def test_what_stands_in_hidden_places():
+    assert fill_of({"name": "masking_noise", "rate": 0.5}, (-1.0, 1.0)) == -1.0
+    assert fill_of({"name": "block_mask"}, (0.0, 1.0)) == 0.5 and fill_of({"name": "hidden_regions"}, None) == -1.0
+    assert fill_of({"name": "gaussian_noise"}, (0.0, 1.0)) is None is fill_of(None, (0.0, 1.0))
+
+
+def test_a_unet_finds_the_mark_that_the_corruption_leaves():
+    """Bit for bit: what `corrupt` puts into hidden places is the network's `unknown`, on any range."""
+    for range, fill in (((-1.0, 1.0), -1.998), ((0.0, 1.0), -1.0), ((0.0, 1.0), 1.1)):
+        parts = {"name": "hidden_regions", "fill": fill}
+        unknown = told({"name": "unet", "shape": [8, 8, 1]}, parts, range)["unknown"]
+        x = jnp.full((16, 8, 8, 1), 0.25)
+        found = jax.jit(lambda key, x, range=range, parts=parts: corrupt(build_corruption(parts), key, x, range))(
+            jax.random.key(0), x)
+        assert 0.1 < float((found == unknown).mean()) < 0.9 and bool(((found == unknown) | (found == 0.25)).all())
+
+
+def test_blind_levels_start_at_nothing():
+    assert blind({"name": "hidden_regions", "rate": [0.1, 0.5]}) == {"name": "hidden_regions", "rate": [0.0, 0.5]}
+    with pytest.raises(InputError, match="blind does not apply to downsample"):
+        blind({"name": "downsample"})
+    with pytest.raises(InputError, match="did you mean 'gaussian_noise'"):
+        blind({"name": "gausian_noise"})

@@ -99,6 +99,34 @@ def test_baselines(found):
     assert pca["jacobian_norm"] == pytest.approx(np.linalg.norm(model.components_))
 
 
+def test_a_model_that_leads_around_its_code_has_no_row_of_pca(trained):
+    around = dataclasses.replace(trained, ae=trained.ae._replace(
+        reconstruct=lambda params, x: trained.ae.decode(params, trained.ae.encode(params, x))))
+    rows = workflows.results({"mine": around}, IMAGES, MASK, seed=1).rows
+    assert [row["name"] for row in rows] == ["mine", "corrupted input", "linear denoiser"]
+    assert rows[0]["code_dim"] is None is rows[0]["jacobian_norm"] and rows[0]["parameters"] > 0
+
+
+def test_large_data_have_no_linear_baselines(trained, found, monkeypatch, caplog):
+    monkeypatch.setattr(workflows, "LINEAR_VALUES", 11)
+    with caplog.at_level("INFO", logger="aejax"):
+        rows = workflows.results({"mine": trained}, IMAGES, MASK, seed=1).rows
+    assert [row["name"] for row in rows] == ["mine", "corrupted input"] and "12 values a datum" in caplog.text
+    assert rows[1] == found.rows[1] and rows[1]["mse"] is None
+
+
+def test_a_validation_part_is_of_whole_groups():
+    groups = np.repeat(np.arange(4, dtype=np.int32), 10)
+    data = dataclasses.replace(IMAGES, train_groups=groups)
+    kept, held = workflows.parts(data, TRAINING)
+    (number,) = {g for g in range(4) if (data.train[groups == g][0] == held[0]).all()}
+    np.testing.assert_array_equal(held, data.train[groups == number])
+    np.testing.assert_array_equal(kept, data.train[groups != number])
+    workflows.check_enough(data, dataclasses.replace(TRAINING, batch_size=30))
+    with pytest.raises(InputError, match="30 training examples"):
+        workflows.check_enough(data, dataclasses.replace(TRAINING, batch_size=31))
+
+
 def test_pca_of_a_table_is_not_wider_than_the_table():
     table = RNG.normal(size=(30, 3)).astype(np.float32)
     data = Dataset(table[:20], None, table[20:], None, "table", range=None)

@@ -63,6 +63,8 @@ class Dataset:
       standardiser: what gives a table its units back; None for everything else.
       range: lowest and highest value on the float scale: (0, 1) for uint8; None for tables.
       notes: what was done to the data that its user must know.
+      train_groups: int32 (N,): training examples of one number belong together, as patches of one picture do, and no
+        validation part cuts through them; or None.
     """
 
     train: np.ndarray
@@ -75,6 +77,7 @@ class Dataset:
     standardiser: Standardiser | None = None
     range: tuple[float, float] | None = (0.0, 1.0)
     notes: tuple[str, ...] = ()
+    train_groups: np.ndarray | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -109,7 +112,8 @@ def cut(n: int, fraction: float, seed: int) -> tuple[Int[np.ndarray, " kept"], I
 
 
 def split_validation(x: Shaped[np.ndarray, "n ..."], fraction: float | int, seed: int,
-                     labels: Shaped[np.ndarray, " n"] | None = None) -> tuple[np.ndarray, ...]:
+                     labels: Shaped[np.ndarray, " n"] | None = None, *,
+                     groups: Int[np.ndarray, " n"] | None = None) -> tuple[np.ndarray, ...]:
     """Cuts a validation part from training data by seed; the order within each part is kept.
 
     Args:
@@ -117,6 +121,7 @@ def split_validation(x: Shaped[np.ndarray, "n ..."], fraction: float | int, seed
       fraction: share of the validation part, between 0 and 1; round(N·fraction) examples.
       seed: decides who goes where; the same seed and N give the same parts.
       labels: (N,), or None.
+      groups: (N,), or None: examples of one number go to one part, and `fraction` counts numbers, at least one.
     Returns:
       (training part, validation part), and with `labels` also (…, their labels, their labels).
     Raises:
@@ -128,7 +133,12 @@ def split_validation(x: Shaped[np.ndarray, "n ..."], fraction: float | int, seed
     """
     if not 0 < fraction < 1:
         raise InputError(f"validation fraction {fraction}: must lie between 0 and 1, for example 0.1")
-    kept, held = cut(len(x), fraction, seed)
+    if groups is None:
+        kept, held = cut(len(x), fraction, seed)
+    else:
+        numbers = np.unique(groups)
+        chosen = numbers[cut(len(numbers), max(fraction, 1 / len(numbers)), seed)[1]]
+        kept, held = np.flatnonzero(~np.isin(groups, chosen)), np.flatnonzero(np.isin(groups, chosen))
     if not len(kept) or not len(held):
         raise InputError(f"a validation fraction of {fraction} of {len(x)} examples leaves a part without "
                          "any; use more data or another fraction")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from aejax.data import arrays, digits, pictures, places, prepared, published, shards, tables
+from aejax.data import patches as patching
 from aejax.data.dataset import Dataset
 from aejax.files import InputError, resize
 
@@ -21,7 +22,8 @@ Size = int | tuple | list | None   # (H, W), or an int for a square
 
 
 def load(source: str | os.PathLike = "mnist_mini", *, data_dir: str | os.PathLike | None = None,
-         size: Size = None, label_column: str | None = None, seed: int = 0) -> Dataset:
+         size: Size = None, label_column: str | None = None, seed: int = 0,
+         patches: Size = None) -> Dataset:
     """Loads a data set by its name or its path, whole, into memory.
 
     Which source was used, and what was done to the data, is logged (logger "aejax") and stands in `source`
@@ -37,7 +39,8 @@ def load(source: str | os.PathLike = "mnist_mini", *, data_dir: str | os.PathLik
         None: `$AEJAX_DATA_DIR`.
       size: resizes uint8 images to (H, W), an int to a square.
       label_column: the column of a table that holds its labels.
-      seed: decides the 80/20 split where a source has no test part.
+      seed: decides the 80/20 split where a source has no test part, and where patches are cut.
+      patches: (H, W) of patches that are cut from a folder of pictures of any sizes, instead of whole pictures.
     Returns:
       A `Dataset`: uint8 images (N, H, W, C), float32 in [0, 1] or [-1, 1], or a standardised float32 table
       (N, F).
@@ -48,8 +51,11 @@ def load(source: str | os.PathLike = "mnist_mini", *, data_dir: str | os.PathLik
     >>> digits.train.shape, digits.train.dtype, digits.test.shape
     ((10000, 28, 28, 1), dtype('uint8'), (2000, 28, 28, 1))
     """
-    size = parse_size(size)
-    dataset = _dispatch(os.fspath(source), data_dir, size, label_column, seed)
+    size, patches = parse_size(size), parse_size(patches)
+    if patches is None:
+        dataset = _dispatch(os.fspath(source), data_dir, size, label_column, seed)
+    else:
+        dataset = _patches(Path(source).expanduser(), patches, size, seed)
     if label_column is not None and dataset.standardiser is None:
         raise InputError(f"{source}: label column {label_column!r} given, but this is no table; leave it out")
     if size is not None:
@@ -101,6 +107,15 @@ def _dispatch(source: str, data_dir, size, label_column, seed: int) -> Dataset:
     if looks_like_path(source):
         raise InputError(f"{source}: no such file or folder; check the path")
     raise unknown(source, [*NAMES, *prepared.available(folders)])
+
+
+def _patches(path: Path, patches: tuple[int, int], size: tuple[int, int] | None, seed: int) -> Dataset:
+    if size is not None:
+        raise InputError("size and patches were both given: patches are cut from pictures as they are; leave one out")
+    if not path.is_dir() or shards.is_shards(path) or (path / "dataset_info.json").is_file():
+        raise InputError(f"{path}: patches are cut from a folder of pictures, and this is none; leave --patches out, "
+                         "or give a folder")
+    return patching.load_patches(path, patches, seed=seed)
 
 
 def looks_like_path(source: str) -> bool:

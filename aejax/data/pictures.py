@@ -191,7 +191,7 @@ def check_same(path: Path, shape: tuple[int, ...], first_path: Path, first_shape
     """Raises `UnequalSizes` where a picture has another height or width than the first."""
     if shape[:2] != first_shape[:2]:
         raise UnequalSizes(f"{path}: {_by(shape)}, but {first_path.name} is {_by(first_shape)} (height x "
-                           "width); bring all to one size with --size HxW")
+                           "width); bring all to one size with --size HxW, or train on patches, --patches HxW")
 
 
 def reading_notes(count: int, grey: int, resized: int, size: tuple[int, int] | None) -> tuple[str, ...]:

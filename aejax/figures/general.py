@@ -43,10 +43,14 @@ def _show(axes: Any, image: np.ndarray, extent: tuple[float, ...] | None = None)
         spine.set_visible(False)
 
 
-def image_rows(path: str | Path, rows: Sequence[tuple[str, np.ndarray]], *, title: str = "") -> None:
-    """One row of images per entry, label at the left; images (K, H, W, C) on the [0, 1] scale, cut to it."""
+def image_rows(path: str | Path, rows: Sequence[tuple[str, np.ndarray]], *, title: str = "",
+               cell: float = 0.62) -> None:
+    """One row of images per entry, label at the left; images (K, H, W, C) on the [0, 1] scale, cut to it.
+
+    `cell` is the width of an image, in inches.
+    """
     count = max(len(images) for _, images in rows)
-    figure = _figure(0.62 * count + 2.3, 0.66 * len(rows) + (0.4 if title else 0.1))
+    figure = _figure(cell * count + 2.3, 1.065 * cell * len(rows) + (0.4 if title else 0.1))
     axes = figure.subplots()   # one for all: it costs as much as fifty images
     height, width = (max(images.shape[axis] for _, images in rows) for axis in (1, 2))
     side = 1.08 * max(height, width)   # of a cell

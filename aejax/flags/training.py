@@ -6,7 +6,19 @@ from typing import Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
 
-from aejax.flags.common import DataFlags, DeviceFlags, Float, HostFlags, Int, Name, Place, Text, TrainingFlags
+from aejax.flags.common import (
+    OPTIONAL,
+    DataFlags,
+    DeviceFlags,
+    Float,
+    HostFlags,
+    Int,
+    Name,
+    Place,
+    Size,
+    Text,
+    TrainingFlags,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,14 +50,16 @@ class Train(TrainingFlags, DeviceFlags, HostFlags, DataFlags):
     """Save every so many steps into OUTPUT/checkpoints; SIGTERM and Ctrl-C then save and stop."""
     resume: bool = False
     """Go on from the checkpoints in OUTPUT, or start where there are none; saves every 1000 steps if not told else."""
+    patches: Size = None
+    """Train on patches of this size, cut from a folder of pictures of any sizes, for example 64x64."""
     network: str = "dense"
-    """dense or convolutional."""
-    code_dim: int = 30
-    """Width of the code."""
+    """dense, convolutional, or unet: with skip connections, for restoration."""
+    code_dim: Int = None
+    """Width of the code; 30 if not given. A unet has none to choose."""
     widths: Text = None
     """Hidden layers of a dense network, for example 512,256."""
     channels: Text = None
-    """Stages of a convolutional network, for example 16,32."""
+    """Stages of a convolutional network or a unet, for example 16,32."""
     activation: Name = None
     """Of hidden layers: tanh, sigmoid, relu, elu, gelu, silu, softplus or identity."""
     code_activation: Name = None
@@ -55,15 +69,26 @@ class Train(TrainingFlags, DeviceFlags, HostFlags, DataFlags):
     loss: str = "squared_error"
     """squared_error, mean_squared_error or cross_entropy."""
     output_activation: Name = None
-    """sigmoid (0 to 1), tanh (-1 to 1) or identity; what the data need if not given."""
+    """sigmoid (0 to 1), tanh (-1 to 1) or identity; what the data need if not given, identity for a unet."""
     corruption: Name = None
-    """masking_noise, gaussian_noise, salt_and_pepper_noise, block_mask or downsample."""
+    """masking_noise, gaussian_noise, salt_and_pepper_noise, poisson_noise, signal_dependent_noise, block_mask,
+    hidden_regions (to inpaint) or downsample (to upscale)."""
+    blind: bool = False
+    """Each example draws its own level of the corruption, between 0 and the given one."""
+    noise_from: Annotated[Path | None, arg(metavar="PICTURES", help_behavior_hint=OPTIONAL)] = None
+    """Measure the noise to train against, on pairs in the folders noisy/ and clean/, or on noisy pictures."""
     rate: Float = None
-    """Probability, of masking_noise and salt_and_pepper_noise."""
+    """Probability, of masking_noise, salt_and_pepper_noise and the single pixels of hidden_regions."""
+    peak: Float = None
+    """Photons of a white pixel, of poisson_noise."""
+    slope: Float = None
+    """Growth of the variance from black to white, of signal_dependent_noise."""
+    floor: Float = None
+    """Variance at black, of signal_dependent_noise."""
     std: Float = None
     """Of gaussian_noise, in units of the [0, 1] scale; of higher_order_contractive's own noise, in the loss's units."""
     fill: Float = None
-    """Value of masked pixels on the [0, 1] scale, of masking_noise and block_mask."""
+    """Value of hidden pixels on the [0, 1] scale, of masks; a unet knows what is hidden if it lies outside."""
     block_size: Int = None
     """Side in pixels, of block_mask."""
     factor: Int = None

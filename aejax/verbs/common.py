@@ -42,16 +42,17 @@ def say_device() -> None:
 def load(flags: Any, source: str | None = None) -> sources.Dataset:
     """The data that the flags name."""
     return sources.load(source or flags.data, data_dir=flags.data_dir, size=size(flags.size),
-                        label_column=flags.label_column, seed=getattr(flags, "seed", 0))
+                        label_column=flags.label_column, seed=getattr(flags, "seed", 0),
+                        patches=size(getattr(flags, "patches", None), "patches"))
 
 
-def size(text: str | None) -> tuple[int, int] | None:
+def size(text: str | None, flag: str = "size") -> tuple[int, int] | None:
     """Height and width of "32x32"."""
     if text is None:
         return None
     parts = text.lower().split("x")
     if len(parts) not in (1, 2) or not all(part.isdigit() for part in parts):
-        raise InputError(f"--size {text}: give height x width in pixels, for example 32x32")
+        raise InputError(f"--{flag} {text}: give height x width in pixels, for example 32x32")
     return int(parts[0]), int(parts[-1])
 
 

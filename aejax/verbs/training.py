@@ -19,7 +19,8 @@ from aejax.compare import corruption_of, write_report
 from aejax.flags.common import DeviceFlags, HostFlags
 from aejax.flags.training import Train
 from aejax.grids import run_grid, table
-from aejax.recipes import NETWORKS, Recipe, build, nearest
+from aejax.measured_noise import noise_of
+from aejax.recipes import NETWORKS, Recipe, blind, build, nearest, told
 from aejax.runs import check_folder
 from aejax.trackers import Progress
 from aejax.train import TrainingInterruptedError
@@ -54,6 +55,7 @@ def train(flags: Any, *, command: str) -> None:
     output = Path(flags.output or Path("runs") / flags.variant).expanduser()
     going_on = flags.resume and (output / "checkpoints").is_dir()
     by_first(lambda: check_folder(output, overwrite=flags.overwrite or going_on))
+    flags = _measured(flags)
     _recipe(flags, shape=(28, 28, 1), range=(0.0, 1.0))   # names and options are checked before data are read
     dataset = load(flags)
     recipe = _recipe(flags, dataset.shape, dataset.range)
@@ -86,6 +88,7 @@ def sweep(flags: Any, *, command: str) -> None:
                              "on one device")
     if flags.seeds < 1:
         raise InputError(f"--seeds must be at least 1, got {flags.seeds}")
+    flags = _measured(flags)
     points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
     for point in points:   # everything is checked before data are read
         check_training(_training(changed := dataclasses.replace(flags, **point)))
@@ -109,7 +112,7 @@ def sweep(flags: Any, *, command: str) -> None:
 
 
 _OUTSIDE_THE_LOSS = ("learning_rate", "network", "code_dim", "activation", "code_activation", "chunk_size")
-_NOT_SWEPT = ("variant", "output", "widths", "channels", "tied")
+_NOT_SWEPT = ("variant", "output", "widths", "channels", "tied", "patches", "blind", "noise_from")
 
 
 def _grid(texts: tuple[str, ...]) -> dict[str, list[Any]]:
@@ -185,13 +188,15 @@ def _numbers(text: str | None, flag: str) -> list[int] | None:
 def _recipe(flags: Any, shape: tuple[int, ...], range: Range | None) -> Recipe:
     """The recipe that the flags of `train` describe; a flag that nothing takes is an error."""
     nearest(flags.network, tuple(NETWORKS), "network")
-    network = {"name": flags.network, "shape": list(shape), "code_dim": flags.code_dim} | given(
+    network = {"name": flags.network, "shape": list(shape)} | given(
+        code_dim=30 if flags.code_dim is None and flags.network != "unet" else flags.code_dim,
         widths=_numbers(flags.widths, "widths"), channels=_numbers(flags.channels, "channels"),
         activation=flags.activation, code_activation=flags.code_activation, tied=flags.tied or None,
         precision=None if flags.precision == "float32" else flags.precision)
     loss: dict[str, Any] = {"name": flags.loss}
     if flags.loss != "cross_entropy":
-        needed = "identity" if range is None else "tanh" if range[0] < 0 else "sigmoid"
+        plain = range is None or flags.network == "unet"   # which adds to its input, and needs nothing that saturates
+        needed = "identity" if plain else "tanh" if range[0] < 0 else "sigmoid"
         loss["activation"] = flags.output_activation or needed
         if range is None and loss["activation"] == "identity":
             loss["range"] = None
@@ -199,22 +204,42 @@ def _recipe(flags: Any, shape: tuple[int, ...], range: Range | None) -> Recipe:
             loss["range"] = range
     elif flags.output_activation:
         raise InputError("--output-activation does not apply to cross_entropy, whose output is a sigmoid")
+    elif flags.network == "unet":
+        raise InputError("cross_entropy does not suit a unet, which adds to its input: take squared_error")
     taken = inspect.signature(getattr(variants, flags.variant)).parameters
     options = given(weight=flags.weight, hessian_weight=flags.hessian_weight, sparsity=flags.sparsity,
                     target=flags.target, method=flags.method, samples=flags.samples, chunk_size=flags.chunk_size)
     if flags.samples is not None and flags.method != "hutchinson":
         raise InputError("--samples applies to --method hutchinson alone: the other methods are exact")
-    details = given(rate=flags.rate, std=flags.std, fill=flags.fill, size=flags.block_size, factor=flags.factor)
+    details = given(rate=flags.rate, std=flags.std, fill=flags.fill, size=flags.block_size, factor=flags.factor,
+                    peak=flags.peak, slope=flags.slope, floor=flags.floor)
     if "std" in taken and "std" in details:   # the variant's own noise, which corrupts no input
         options["std"] = details.pop("std")
     corruption = None
-    if details and "corruption" not in taken:
-        raise InputError(f"--{next(iter(details))} does not apply to {flags.variant}, which corrupts nothing")
-    if flags.corruption or details:
+    if (details or flags.blind) and "corruption" not in taken:
+        raise InputError(f"--{next(iter(details), 'blind')} does not apply to {flags.variant}, which corrupts nothing")
+    if flags.corruption or details or flags.blind:
         corruption = {"name": flags.corruption or "masking_noise"} | details
-    recipe = Recipe(flags.variant, network, loss, corruption, options)
+        if corruption["name"] == "hidden_regions" and flags.rate is not None:
+            corruption["rate"] = [flags.rate, flags.rate]
+        corruption = blind(corruption) if flags.blind else corruption
+    recipe = Recipe(flags.variant, told(network, corruption, range), loss, corruption, options)
     build(recipe)
     return recipe
+
+
+def _measured(flags: Any) -> Any:
+    """The flags with the noise of --noise-from, which is printed, as if it had been given."""
+    if flags.noise_from is None:
+        return flags
+    for name in ("corruption", "slope", "floor"):
+        if getattr(flags, name) not in (None, "signal_dependent_noise"):
+            raise InputError(f"--noise-from measures the noise, a signal_dependent_noise: leave out --{name}")
+    level = noise_of(flags.noise_from)
+    print(f"noise of {flags.noise_from}: variance {level.slope:.3g} x + {level.floor:.3g}, a std of "
+          f"{level.floor ** 0.5:.3g} at black and {(level.slope + level.floor) ** 0.5:.3g} at white")
+    return dataclasses.replace(flags, noise_from=None, corruption="signal_dependent_noise", slope=float(level.slope),
+                               floor=float(level.floor))
 
 
 def _source(flags: Any) -> dict[str, Any]:
@@ -222,4 +247,5 @@ def _source(flags: Any) -> dict[str, Any]:
     path = Path(flags.data).expanduser()
     named = flags.data in sources.NAMES or not path.exists()
     return {"source": flags.data if named else str(path.resolve()), "data_dir": flags.data_dir and str(flags.data_dir),
-            "size": size(flags.size), "label_column": flags.label_column, "seed": flags.seed}
+            "size": size(flags.size), "label_column": flags.label_column, "seed": flags.seed,
+            "patches": size(getattr(flags, "patches", None), "patches")}

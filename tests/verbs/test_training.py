@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 import shlex
 import shutil
@@ -7,12 +8,13 @@ import signal
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 from aejax import runs
 from aejax.cli import main
-from aejax.flags.training import Train
+from aejax.flags.training import Sweep, Train
 from aejax.trackers import Progress
-from aejax.verbs.training import _recipe
+from aejax.verbs.training import _measured, _recipe, _train_command
 
 
 def test_train_writes_a_run(made):
@@ -75,6 +77,63 @@ def test_flags_reach_the_recipe():
     signed = _recipe(Train(variant="denoising", rate=0.25), (4,), (-1.0, 1.0))
     assert signed.corruption == {"name": "masking_noise", "rate": 0.25}
     assert signed.reconstruction["activation"] == "tanh"
+
+
+def test_a_unet_has_no_code_to_choose_and_a_linear_output():
+    flags = Train(variant="denoising", network="unet", channels="4,8", corruption="poisson_noise", peak=20.0)
+    recipe = _recipe(flags, (8, 8, 3), (0.0, 1.0))
+    assert recipe.network == {"name": "unet", "shape": [8, 8, 3], "channels": [4, 8]}
+    assert recipe.reconstruction == {"name": "squared_error", "activation": "identity"}
+    assert recipe.corruption == {"name": "poisson_noise", "peak": 20.0}
+    signed = _recipe(dataclasses.replace(flags, corruption="hidden_regions", peak=None), (8, 8, 3), (-1.0, 1.0))
+    assert signed.reconstruction == {"name": "squared_error", "activation": "identity", "range": (-1.0, 1.0)}
+    assert signed.network["unknown"] == -3.0   # −1 of the [0, 1] scale
+    marked = _recipe(Train(variant="denoising", network="unet", rate=0.5, fill=-0.1), (8, 8, 1), (0.0, 1.0))
+    assert np.float32(marked.network["unknown"]) == np.float32(-0.1)
+    for seen in (Train(variant="denoising", network="unet", rate=0.5), Train(variant="denoising", fill=-1.0)):
+        assert "unknown" not in _recipe(seen, (8, 8, 1), (0.0, 1.0)).network   # black pixels, and another network
+
+
+def test_levels_and_blind_levels_reach_the_corruption():
+    def corruption(**given):
+        return _recipe(Train(variant="denoising", **given), (8, 8, 1), (0.0, 1.0)).corruption
+    assert corruption(corruption="gaussian_noise", std=0.3, blind=True) == {"name": "gaussian_noise", "std": [0.0, 0.3]}
+    assert corruption(blind=True) == {"name": "masking_noise", "rate": [0.0, 0.5]}
+    assert corruption(corruption="signal_dependent_noise", slope=0.02, floor=0.001, blind=True) == {
+        "name": "signal_dependent_noise", "slope": [0.0, 0.02], "floor": [0.0, 0.001]}
+    assert corruption(corruption="hidden_regions", rate=0.6) == {"name": "hidden_regions", "rate": [0.6, 0.6]}
+    assert corruption(corruption="hidden_regions", blind=True)["rate"] == [0.0, 0.9]
+
+
+def test_measured_noise_on_patches_of_unequal_pictures(aejax, tmp_path, capsys):
+    """From a person's noisy pictures and clean ones to a run: the noise is measured, printed, and trained against."""
+    rng = np.random.default_rng(0)
+    ramps = [np.repeat(np.linspace(0.2, 0.8, columns)[None], 32, axis=0) for columns in (32, 48, 40)]
+    for i, ramp in enumerate(ramps):
+        for name, x in (("noisy", ramp + 0.1 * rng.normal(size=ramp.shape)), ("clean", ramp)):
+            (place := tmp_path / "mine" / name).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.rint(np.clip(x, 0, 1) * 255).astype(np.uint8)).save(place / f"{i}.png")
+    assert aejax("train", "denoising", "--data", "mine/clean", "--patches", "8x8", "--network", "unet", "--channels",
+                 "2,4", "--noise-from", "mine", "--blind", "--epochs", 1, "--batch-size", 16, "--output", "run") == 0
+    out, err = capsys.readouterr()
+    first, *_, last = out.splitlines()
+    assert first.startswith("noise of mine: variance ") and last == str(tmp_path / "run" / "report.html")
+    assert "training patches at random places" in err
+    run = runs.load(tmp_path / "run")
+    slope, floor = (run.recipe.corruption[level] for level in ("slope", "floor"))
+    assert run.recipe.corruption["name"] == "signal_dependent_noise" and slope[0] == floor[0] == 0
+    assert 0.5 * slope[1] + floor[1] == pytest.approx(0.01, rel=0.1)
+    assert f"{floor[1]:.3g}" in first and run.shape == (8, 8, 1) and run.config["data"]["load"]["patches"] == [8, 8]
+    swept = Sweep(variant="denoising", noise_from=tmp_path / "mine", patches="8x8", blind=True, network="unet")
+    words = _train_command(_measured(swept))   # what `sweep` prints for its best point
+    assert words.startswith("aejax train denoising --patches 8x8 --network unet --corruption signal_dependent_noise ")
+    assert " --blind " in words and f"--slope {slope[1]}" in words and "noise-from" not in words
+    capsys.readouterr()
+    assert aejax("evaluate", "run", "--json") == 0   # cuts the same patches again
+    out, err = capsys.readouterr()
+    assert "has changed" not in err
+    row = json.loads(out)["rows"][0]
+    assert row["code_dim"] is None and row["jacobian_norm"] is None and row["restored_mse"] > 0
 
 
 def test_overwrite_replaces_the_run(aejax, made, tmp_path, capsys, small):
