@@ -30,6 +30,7 @@ from experiments._restoration_models import (
 
 Values = dict[str, tuple[str, list[float]]]
 Shown = list[tuple[str, np.ndarray]]
+Traces = dict[str, tuple[list[int], list[float]]]
 STD = 0.5
 NOTEBOOK = corruptions.masking_noise(0.5, fill=0.5, rescale=True)   # grey in [-1, 1], what is kept doubled
 
@@ -84,8 +85,11 @@ def known_pixels(hidden: str, shape: tuple[int, ...], rng: np.random.Generator) 
     return known
 
 
-def hole(images: Images, seed: int, budget: Budget, *, hidden: str) -> tuple[Values, Shown]:
-    """Hidden pixels that are known to be hidden: three ways to fill them, and what they have to beat."""
+def hole(images: Images, seed: int, budget: Budget, *, hidden: str) -> tuple[Values, Shown, Traces]:
+    """Hidden pixels that are known to be hidden: three ways to fill them, and what they have to beat.
+
+    Also returns how the energy falls, for two images from each start.
+    """
     rng = np.random.default_rng(seed)
     shape = images.test.shape[1:]
     choice_known, known = (known_pixels(hidden, x.shape, rng) for x in (images.choice, images.test))
@@ -128,9 +132,14 @@ def hole(images: Images, seed: int, budget: Budget, *, hidden: str) -> tuple[Val
     values["chosen ridge: conditional mean"] = ("", [ridges[int(np.argmax(on_choice))]])
     if hidden == "half known":
         found["the notebook's network"] = _notebook(images, known, seed, budget)
-    found |= {way: fill(images.test, known) for way, fill in ways.items()}
+    result = energy(images.test, known, weight=weight)
+    found |= {way: fill(images.test, known) for way, fill in ways.items() if way != "energy"}
+    found["energy"] = result.images
+    steps = list(range(0, result.trace.shape[2], 5))
+    traces = {f"image {i + 1}, start {start + 1}": (steps, result.trace[i, start, ::5].tolist())
+              for i in range(2) for start in range(result.trace.shape[1])}
     shown = [("test image", images.test), ("hidden: grey", np.where(known, images.test, np.float32(0.5)))]
-    return scores(images.test, found, ~known) | values, [*shown, *found.items()]
+    return scores(images.test, found, ~known) | values, [*shown, *found.items()], traces
 
 
 def _notebook(images: Images, known: np.ndarray, seed: int, budget: Budget) -> np.ndarray:

@@ -6,7 +6,7 @@ prior's weight are chosen on 200 of 2,000 training images set aside; test images
 task on one data set from one seed, and holds every method, so that all see the same inputs.
 
 Command: python -m experiments.restoration --data-dir FOLDER   (estimated: 120 minutes on 2 cores; --tasks for some)
-Result: experiments/results/restoration.json and restoration_<task>_<data>.png
+Result: experiments/results/restoration.json and restoration_<task>_<data>.png, of holes also …_energy.png
 """
 
 import dataclasses
@@ -76,11 +76,13 @@ def main(config: Config) -> Record:
 
 
 def _run(record: Record, row: str, settings, task: str, run: Callable, seed: int, seeds, budget: Budget) -> None:
-    values, shown = run(seed=seed, budget=budget)
+    values, shown, *traces = run(seed=seed, budget=budget)
     if seed == seeds[0]:
         slug = "_".join(re.findall(r"\w+", f"{task} {row.split(',')[0]}".lower()))
-        figures.image_rows(record.path.with_name(f"{record.path.stem}_{slug}.png"),
-                           [(label, x[: budget.shown]) for label, x in shown])
+        path = record.path.with_name(f"{record.path.stem}_{slug}.png")
+        figures.image_rows(path, [(label, x[: budget.shown]) for label, x in shown])
+        for found in traces:
+            figures.lines(path.with_name(f"{path.stem}_energy.png"), found, x="step of Adam", y="energy E(z)")
     record.add(row, settings, values, seeds=[seed], n=len(shown[0][1]))
 
 
