@@ -21,7 +21,8 @@ def _cell(row: Mapping[str, Any] | None, form: str) -> str:
 def _down(results: Results, names: Sequence[str], metrics: Mapping[str, tuple[str, str]], note: str) -> str:
     """A line for each metric, {metric: (text, format)}, a column for each name."""
     found = _found(results)
-    lines = ["| | " + " | ".join(names) + " |", "|---" + "|---:" * len(names) + "|"]
+    heads = (name.replace("|", r"\|") for name in names)   # a bar would be a column's edge
+    lines = ["| | " + " | ".join(heads) + " |", "|---" + "|---:" * len(names) + "|"]
     lines += [f"| {text} | " + " | ".join(_cell(found.get((name, metric)), form) for name in names) + " |"
               for metric, (text, form) in metrics.items()]
     return "\n".join([*lines, "", _by(results) + note]) + "\n"
@@ -40,8 +41,9 @@ def _across(results: Results, names: Sequence[str], metrics: Mapping[str, tuple[
 
 def _by(results: Results) -> str:
     seeds = max(len(row["seeds"]) for row in results["rows"])
-    return (f"By `{results['command']}` in {max(1, round(results['minutes']))} minutes on {results['device']}; mean ± "
-            f"sd over {seeds} seeds. ")
+    minutes = max(1, round(results["minutes"]))
+    return (f"By `{results['command']}` in {minutes} minute{'s' * (minutes > 1)} on {results['device']}; mean ± sd "
+            f"over {seeds} seeds. ")
 
 
 def _names(results: Results) -> list[str]:

@@ -10,7 +10,7 @@ where even the exact denoiser moves corners by 0.5 to 0.85. σ is 0.04 and 0.067
 with more noise the other turn pulls at "near" points too (from 0.18 on Spearman's correlation of the exact denoiser
 itself is below 0.95, at 0.25 its slope is below 0.9).
 
-Command: python -m experiments.spiral   (about 3 minutes on 2 cores)
+Command: python -m experiments.spiral   (about 11 minutes on 2 cores)
 Result: experiments/results/spiral.json and .png
 """
 

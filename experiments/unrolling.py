@@ -55,7 +55,8 @@ def main(config: Config) -> Record:
         if record.done(name, settings):
             continue
         x = helix(config.points, share, seed=0)[0]
-        _add(record, f"{name}, PCA-1", settings, [measure(*linear_functions(x), share, config.measured)], [0], config)
+        row = measure(*linear_functions(x), share, config.measured, tears=False)
+        _add(record, f"{name}, PCA-1", settings, [row], [0], config)
         steps = config.epochs * (len(x) // config.batch_size)
         states, _ = train_points(lambda: ae, x, points={}, seeds=np.array(config.seeds),
                                  optimizer=optax.adam(optax.cosine_decay_schedule(config.learning_rate, steps)),
@@ -63,7 +64,7 @@ def main(config: Config) -> Record:
         rows = []
         for index in range(len(config.seeds)):
             to_code, to_curve = functions(ae, jax.tree.map(lambda leaf, i=index: leaf[i], states.params))
-            rows.append(measure(to_code, to_curve, share, config.measured))
+            rows.append(measure(to_code, to_curve, share, config.measured, tears=share == CLOSED))
             if index == 0:
                 pictures[name] = picture(to_code, to_curve, share)
         _add(record, name, settings, rows, config.seeds, config)
@@ -96,7 +97,7 @@ def linear_functions(x: np.ndarray):
     return lambda p: linear.encode(p)[:, 0], lambda z: z[:, None] @ linear.components + linear.mean
 
 
-def measure(to_code, to_curve, share: float, n: int) -> dict[str, float]:
+def measure(to_code, to_curve, share: float, n: int, *, tears: bool) -> dict[str, float]:
     """Order, distance, and what lies between the codes, on new points."""
     x, t = helix(n, share, seed=1)
     order = np.argsort(t)
@@ -115,7 +116,7 @@ def measure(to_code, to_curve, share: float, n: int) -> dict[str, float]:
            "spearman": abs(float(spearmanr(z, t)[0])), "error": 100 * float(error.mean()) / SIZE,
            "distance": _far(back, x), "between codes": _far(to_curve(middle), x),
            "between points": _far((x[one] + x[other]) / 2, x), "beyond the codes": _far(to_curve(beyond), x)}
-    return row | torn(t, z, error) if share == CLOSED else row
+    return row | torn(t, z, error) if tears else row
 
 
 def torn(t: np.ndarray, z: np.ndarray, error: np.ndarray) -> dict[str, float]:
