@@ -5,7 +5,7 @@ same class; four paths: pixels mixed, codes mixed, slerp, and the geodesic of th
 of the small classifier: the distance of every image on the way to the nearest of all training images, beside that of
 the test images themselves and of their reconstructions; and the entropy of its probabilities.
 
-Command: python -m experiments.interpolation --data-dir FOLDER   (about 18 minutes on 2 cores that others use too; resumable)
+Command: python -m experiments.interpolation --data-dir FOLDER   (about 18 minutes on 2 busy cores; resumable)
 Result: experiments/results/interpolation.json, interpolation_*.png
 """
 

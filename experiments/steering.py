@@ -5,7 +5,7 @@ learnt on 6,000 training images with the autoencoder as it is, or jointly with i
 squared error to the image edited by alpha, beside doing nothing and beside the reconstruction of the edited image; the
 attribute that the edit changes; and how far the outputs are from real images, in features of the small classifier.
 
-Command: python -m experiments.steering --data-dir FOLDER   (about 15 minutes on 2 cores; resumable)
+Command: python -m experiments.steering --data-dir FOLDER   (about 10 minutes on 2 cores; resumable)
 Result: experiments/results/steering.json, steering_*.png
 """
 
