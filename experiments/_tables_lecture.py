@@ -105,7 +105,7 @@ def over_complete(results: Results) -> str:
     """Steps to fixed training errors, for every width."""
     steps = sorted((row["metric"] for row in results["rows"] if row["metric"].startswith("after ")),
                    key=lambda metric: int(metric.split()[1]))
-    return _across(results, _names(results), {
+    return _across(results, sorted(_names(results), key=int), {
         "learning rate": ("rate", "{:g}"),
         **{f"steps to {t}": (f"steps to {t}", "{:,.0f}") for t in ("0.04", "0.02", "0.01", "0.005")},
         steps[-1]: (f"MSE {steps[-1]} steps", "{:.4f}"), "PCA": ("PCA-d", "{:.4f}")},

@@ -1,12 +1,12 @@
 """To what is a contractive code sensitive? Jacobian spectra of AE, DAE and CAE; their tangents against true motions.
 
 Encoders as in `experiments.contraction`, half as wide: 784-500, tied, sigmoid, cross-entropy, 50,000 images, 8 epochs,
-with the hyper-parameter that was chosen there by the error of classifiers, not by anything measured here. At test digits:
-the participation ratio of the Jacobian's spectrum, and the share of a shift right, a shift down and a rotation that
-lies in the span of its k leading tangents. Baselines: the same network untrained, k random directions, the first k
+with the hyper-parameter that was chosen there by the error of classifiers, not by anything measured here. At 40 test
+digits: the participation ratio of the Jacobian's spectrum, and the share of a shift right, a shift down and a rotation
+that lies in the span of its k leading tangents. Baselines: the same network untrained, k random directions, the first k
 principal components of all training images, and of the 50 nearest training images of each digit.
 
-Command: python -m experiments.sensitivity --data-dir FOLDER   (about 5 minutes on 2 cores; resumable)
+Command: python -m experiments.sensitivity --data-dir FOLDER   (about 10 minutes on 2 cores; resumable)
 Result: experiments/results/sensitivity.json, sensitivity_overlap.png, _spectra.png and _tangents.png
 """
 
