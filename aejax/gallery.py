@@ -93,21 +93,26 @@ def _plain(stem: str) -> str:
 def _table(rows: Sequence[Mapping[str, Any]], metrics: Sequence[str] | None, names: Sequence[str] | None) -> Table:
     """Names down, metrics across."""
     found = {(row["name"], row["metric"]): row for row in rows}
-    units = {row["metric"]: row["unit"] for row in rows}
+    units: dict[str, list[str]] = {}
+    for row in rows:   # a metric may have several, as an error and a ratio of errors
+        units.setdefault(row["metric"], []).append(row["unit"])
+    common = {metric: each[0] if len(set(each)) == 1 else "" for metric, each in units.items()}
     metrics = list(units) if metrics is None else metrics
     names = list(dict.fromkeys(name for name, _ in found)) if names is None else names
     for wanted, known in ((metrics, units), (names, {name for name, _ in found})):
         missing = [each for each in wanted if each not in known]
         if missing:
             raise KeyError(missing[0])
-    columns = [Column("", "")] + [Column(metric, f"{metric}, {units[metric]}" if units[metric] else metric)
+    columns = [Column("", "")] + [Column(metric, f"{metric}, {common[metric]}" if common[metric] else metric)
                                   for metric in metrics]
-    lines = [{"": name} | {metric: _value(found[name, metric]) for metric in metrics if (name, metric) in found}
-             for name in names]
+    lines = [{"": name} | {metric: _value(found[name, metric], common[metric]) for metric in metrics
+                           if (name, metric) in found} for name in names]
     lines = [line for line in lines if len(line) > 1]
     more = len(lines) - MOST_ROWS
     return Table(columns, lines[:MOST_ROWS], f"{more} more rows in the file of results." if more > 0 else "")
 
 
-def _value(row: Mapping[str, Any]) -> str:
-    return f"{row['value']:.4g}" + ("" if row["sd"] is None else f" ± {row['sd']:.2g}")
+def _value(row: Mapping[str, Any], above: str) -> str:
+    """With its unit, where the column's header does not say it."""
+    unit = f" {row['unit']}" if row["unit"] and row["unit"] != above else ""
+    return f"{row['value']:.4g}" + ("" if row["sd"] is None else f" ± {row['sd']:.2g}") + unit

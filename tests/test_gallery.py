@@ -57,6 +57,13 @@ def test_contents_give_order_words_and_choice(folder):
     assert [[text for _, text in cells] for cells in reader.rows][:2] == [["", "slope"], ["network", "0.97"]]
 
 
+def test_units_that_differ_stand_in_the_cells(folder):
+    result(folder, "mixed", [row("a", "error", 2.0, "px"), row("b over a", "error", 0.5, "ratio"),
+                             row("a", "n", 3), row("b over a", "n", 4)])
+    rows = [[text for _, text in cells] for cells in page(folder)[0].rows]
+    assert ["", "error", "n"] in rows and ["a", "2 px", "3"] in rows and ["b over a", "0.5 ratio", "4"] in rows
+
+
 def test_long_tables_are_cut_and_say_so(folder):
     result(folder, "long", [row(f"row {i}", "value", i) for i in range(MOST_ROWS + 3)])
     reader, _ = page(folder)
