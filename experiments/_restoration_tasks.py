@@ -135,7 +135,7 @@ def hole(images: Images, seed: int, budget: Budget, *, hidden: str) -> tuple[Val
     result = energy(images.test, known, weight=weight)
     found |= {way: fill(images.test, known) for way, fill in ways.items() if way != "energy"}
     found["energy"] = result.images
-    steps = list(range(0, result.trace.shape[2], 5))
+    steps = [float(step) for step in range(0, result.trace.shape[2], 5)]
     traces = {f"image {i + 1}, start {start + 1}": (steps, result.trace[i, start, ::5].tolist())
               for i in range(2) for start in range(result.trace.shape[1])}
     shown = [("test image", images.test), ("hidden: grey", np.where(known, images.test, np.float32(0.5)))]
