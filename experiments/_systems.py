@@ -52,7 +52,7 @@ def start_up(record: Record, work: Work) -> None:
         seconds = interleaved({"help": lambda: subprocess.run(command, check=True, capture_output=True)},
                               work.config.rounds)["help"]
         record.add("aejax --help", settings, spread("duration", "s", seconds), seeds=[0], n=work.config.rounds)
-    rounds = 1 if work.config.smoke else 2
+    rounds = work.config.rounds
     settings = {"rounds": rounds, "smoke": work.config.smoke}
     if record.done("aejax compare, cold", settings):
         return
