@@ -1,21 +1,57 @@
 """Scores of how odd a datum is: high where the model of normal data does not explain it.
 
-Every score is (ae, params, x, …) -> (N,). `applications.thresholds` turns them into decisions.
+Every score is (ae, params, x, …) -> (N,), and knows nothing of labels. `applications.thresholds` turns scores into
+decisions, `applications.detectors` keeps a score and what it was fitted on as one object. More scores:
+`applications.likelihood`, and `applications.ensembles` of models or scores.
 """
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from aejax.applications.batches import in_batches
+from aejax.applications.inpainting import CodePrior, minimise_energy
 from aejax.applications.reconstruction import reconstruct_batch
-from aejax.autoencoder import to_range
-from aejax.types import Autoencoder, Batch, Params
+from aejax.applications.whitening import Whitening
+from aejax.autoencoder import corrupt, to_range
+from aejax.types import Autoencoder, Batch, Corruption, InputError, Key, Params
+
+FEATURES = ("residual", "code", "joint")
 
 
-def _reconstruction_score(ae: Autoencoder, params: Params, x: Batch) -> Array:
-    residual = to_range(x, ae.range) - reconstruct_batch(ae, params, x)
-    return 0.5 * jnp.sum(jnp.square(residual.reshape(len(x), -1)), axis=1)
+def features(ae: Autoencoder, params: Params, x: Batch, *, of: str = "residual", batch_size: int = 1024) -> np.ndarray:
+    """What a model sees in each example: the residual x − x̂, flat, the code, or the one followed by the other.
+
+    Args:
+      ae, params: trained on normal data.
+      x: (N, *shape), uint8 or floats in `ae.range`.
+      of: "residual", (N, n); "code", (N, code_dim); "joint", (N, n + code_dim).
+      batch_size: examples of one program.
+
+    Raises:
+      InputError: an unknown name; the code of a network with skip connections, which describes no image.
+    """
+    check_features(ae, of)
+    return in_batches(_features, ae, params, x, batch_size, of)
+
+
+def check_features(ae: Autoencoder, of: str) -> None:
+    """Refuses features that there are not, as `features` says."""
+    if of not in FEATURES:
+        raise InputError(f"unknown features {of!r}: one of {', '.join(FEATURES)}")
+    if of != "residual" and ae.reconstruct is not None:
+        raise InputError("this network's skip connections lead past the code: take the residual alone")
+
+
+def _features(ae: Autoencoder, params: Params, x: Batch, of: str) -> Array:
+    x = to_range(x, ae.range)
+    found = []
+    if of != "code":
+        found.append((x - reconstruct_batch(ae, params, x)).reshape(len(x), -1))
+    if of != "residual":
+        found.append(ae.encode(params, x))
+    return jnp.concatenate(found, axis=1)
 
 
 def reconstruction_score(ae: Autoencoder, params: Params, x: np.ndarray, *, batch_size: int = 1024) -> np.ndarray:
@@ -29,10 +65,139 @@ def reconstruction_score(ae: Autoencoder, params: Params, x: np.ndarray, *, batc
     Returns:
       (N,), high where odd.
 
-    >>> import jax
     >>> from aejax import networks, variants
     >>> ae = variants.standard(networks.Dense(shape=(4,), code_dim=2))
     >>> reconstruction_score(ae, ae.init(jax.random.key(0), jnp.zeros((1, 4))), np.zeros((3, 4), np.float32)).shape
     (3,)
     """
     return in_batches(_reconstruction_score, ae, params, x, batch_size)
+
+
+def _reconstruction_score(ae: Autoencoder, params: Params, x: Batch) -> Array:
+    return 0.5 * jnp.sum(jnp.square(_features(ae, params, x, "residual")), axis=1)
+
+
+def mahalanobis_score(ae: Autoencoder, params: Params, x: np.ndarray, whitening: Whitening, *, of: str = "residual",
+                      batch_size: int = 1024) -> np.ndarray:
+    """½(f−μ)ᵀΣ⁻¹(f−μ), f the residual, the code or both: a Gaussian's −log density up to a constant.
+
+    Of residuals it asks not how large an error is but how unusual in its place, and of which shape; of codes, how
+    unusual the reconstruction itself is, which a residual cannot see; of both together it is that of a full model.
+
+    Args:
+      whitening: `fit_whitening(features(ae, params, normal, of=of))`; with `blocks=(n, code_dim)` for "joint".
+      ae, params, x, of, batch_size: as for `features`.
+    """
+    check_features(ae, of)
+    shared = {"params": params, "mean": whitening.mean, "matrix": whitening.matrix}
+    return in_batches(_mahalanobis_score, ae, shared, x, batch_size, of)
+
+
+def _mahalanobis_score(ae: Autoencoder, shared, x: Batch, of: str) -> Array:
+    return jnp.sum(_contributions(ae, shared, x, of), axis=1)
+
+
+def contributions(ae: Autoencoder, params: Params, x: np.ndarray, whitening: Whitening | None = None, *,
+                  of: str = "residual", batch_size: int = 1024) -> np.ndarray:
+    """What each feature adds to a score, none negative: their sum over the last axis is the score.
+
+    Without a whitening ½(x − x̂)², of `reconstruction_score`; with one, ½u², of `mahalanobis_score`. Values of the
+    datum come first, flat, then units of the code.
+
+    Returns:
+      (N, n), (N, code_dim) or (N, n + code_dim), as `of` says.
+    """
+    check_features(ae, of)
+    if whitening is None and of != "residual":
+        raise InputError("codes have no scale of their own: give a whitening")
+    shared = {"params": params} | ({} if whitening is None else whitening._asdict())
+    return in_batches(_contributions, ae, shared, x, batch_size, of)
+
+
+def _contributions(ae: Autoencoder, shared, x: Batch, of: str) -> Array:
+    found = _features(ae, shared["params"], x, of)
+    if "matrix" not in shared:
+        return 0.5 * jnp.square(found)
+    return Whitening(shared["mean"], shared["matrix"]).contributions(found)
+
+
+def neighbour_score(ae: Autoencoder, params: Params, x: np.ndarray, reference: np.ndarray, whitening: Whitening | None =
+                    None, *, of: str = "code", k: int = 5, batch_size: int = 1024) -> np.ndarray:
+    """The mean distance of an example's features to those of its k nearest normal examples.
+
+    Args:
+      reference: (M, m), `features(ae, params, normal, of=of)`, M at least k.
+      whitening: distances are taken between whitened features; None: as they are.
+      ae, params, x, of, batch_size: as for `features`.
+
+    Raises:
+      InputError: fewer references than k, or of another width.
+    """
+    found = features(ae, params, x, of=of, batch_size=batch_size)
+    if whitening is not None:
+        found, reference = np.asarray(whitening(found)), np.asarray(whitening(reference))
+    return nearest(found, reference, k).mean(axis=1)
+
+
+def nearest(x: Float[np.ndarray, "n m"], reference: Float[np.ndarray, "r m"], k: int) -> Float[np.ndarray, "n k"]:
+    """Distances to the k nearest rows of `reference`, in no order, by comparison with all of them.
+
+    >>> nearest(np.array([[0.0, 0.0]]), np.array([[3.0, 4.0], [0.0, 1.0], [9.0, 9.0]]), 2)
+    array([[1., 5.]])
+    """
+    if not 1 <= k <= len(reference):
+        raise InputError(f"k must be from 1 to the number of references, {len(reference)}; got {k}")
+    middle = reference.mean(axis=0)   # small numbers lose less to rounding below
+    points, others = (np.asarray(a - middle, np.float32) for a in (x, reference))
+    squares, found = np.square(others).sum(axis=1), []
+    for begin in range(0, len(points), 1024):
+        rows = points[begin: begin + 1024]
+        ranks = np.argpartition(squares - 2 * rows @ others.T, k - 1, axis=1)[:, :k]
+        found.append(np.linalg.norm(rows[:, None].astype(np.float64) - others[ranks], axis=2))
+    return np.concatenate(found)
+
+
+def denoising_score(ae: Autoencoder, params: Params, x: np.ndarray, *, corruption: Corruption, key: Key,
+                    draws: int = 8, batch_size: int = 256) -> np.ndarray:
+    """Mean of ½‖x − r(x̃)‖² over draws of x̃ ~ p(x̃|x): what a denoising autoencoder fails to restore.
+
+    For Gaussian noise of small variance r(x) − x points up the gradient of log p(x); a datum far from all normal ones
+    is restored to something else. `reconstruction_score` is the case without noise.
+
+    Args:
+      corruption: as in training, on the [0, 1] scale.
+      key: of the noise, which each example draws by its place in `x`.
+      draws: at least 1.
+      ae, params, x, batch_size: as for `reconstruction_score`.
+
+    Source: Alain and Bengio, "What regularized auto-encoders learn from the data-generating distribution", 2014.
+    """
+    if draws < 1:
+        raise InputError(f"draws must be at least 1, got {draws}")
+    shared = {"params": params, "key": key}
+    return in_batches(_denoising_score, ae, shared, {"x": x, "place": np.arange(len(x))}, batch_size, corruption, draws)
+
+
+def _denoising_score(ae: Autoencoder, shared, batch: Batch, corruption: Corruption, draws: int) -> Array:
+    x = to_range(batch["x"], ae.range)
+
+    def draw(total: Array, index: Array) -> tuple[Array, None]:
+        key = jax.random.fold_in(shared["key"], index)
+        noisy = jax.vmap(lambda place, one: corrupt(corruption, jax.random.fold_in(key, place), one[None], ae.range)[0]
+                         )(batch["place"], x)
+        residual = (x - reconstruct_batch(ae, shared["params"], noisy)).reshape(len(x), -1)
+        return total + 0.5 * jnp.sum(jnp.square(residual), axis=1), None
+    total, _ = jax.lax.scan(draw, jnp.zeros(len(x)), jnp.arange(draws))
+    return total / draws
+
+
+def energy_score(ae: Autoencoder, params: Params, x: np.ndarray, *, prior: CodePrior, weight: float = 0.02,
+                 steps: int = 50, batch_size: int = 256) -> np.ndarray:
+    """min over z of ½‖x − decode(z)‖² + weight · ½(z−μ)ᵀΣ⁻¹(z−μ): the nearest probable image, however far it is.
+
+    The encoder's code is where the search begins, so that an encoder which is lost outside of the normal data does not
+    count as oddness. Arguments as for `inpainting.minimise_energy`, of which this is the case where every value is
+    known.
+    """
+    return minimise_energy(ae, params, x, np.array(True), key=jax.random.key(0), prior=prior, weight=weight, restarts=1,
+                           steps=steps, batch_size=batch_size).energies
