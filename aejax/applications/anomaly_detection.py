@@ -147,13 +147,13 @@ def nearest(x: Float[np.ndarray, "n m"], reference: Float[np.ndarray, "r m"], k:
     """
     if not 1 <= k <= len(reference):
         raise InputError(f"k must be from 1 to the number of references, {len(reference)}; got {k}")
-    middle = reference.mean(axis=0)   # small numbers lose less to rounding below
+    middle = reference.mean(axis=0)   # small numbers lose less to rounding
     points, others = (np.asarray(a - middle, np.float32) for a in (x, reference))
     squares, found = np.square(others).sum(axis=1), []
     for begin in range(0, len(points), 1024):
-        rows = points[begin: begin + 1024]
-        ranks = np.argpartition(squares - 2 * rows @ others.T, k - 1, axis=1)[:, :k]
-        found.append(np.linalg.norm(rows[:, None].astype(np.float64) - others[ranks], axis=2))
+        rows = slice(begin, begin + 1024)
+        near = np.argpartition(squares - 2 * points[rows] @ others.T, k - 1, axis=1)[:, :k]
+        found.append(np.linalg.norm(x[rows, None].astype(np.float64) - reference[near], axis=2))
     return np.concatenate(found)
 
 
