@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from aejax.types import ArrayLike, Range
+from aejax.types import ArrayLike, InputError, Range
 
 
 def to_unit(x: ArrayLike, range: Range | None) -> ArrayLike:
@@ -52,3 +52,19 @@ def principal_angles(a: Float[np.ndarray, "n d"], b: Float[np.ndarray, "n d"]) -
     bases = [np.linalg.qr(np.asarray(matrix, np.float64))[0] for matrix in (a, b)]
     cosines = np.linalg.svd(bases[0].T @ bases[1], compute_uv=False)
     return np.degrees(np.arccos(np.clip(cosines, -1.0, 1.0)))
+
+
+def auroc(normal: Float[ArrayLike, " n"], odd: Float[ArrayLike, " m"]) -> float:
+    """Area under the ROC curve: how often an odd datum scores higher than a normal one, ties counting half.
+
+    0.5 by chance, 1 where every odd score lies above every normal one.
+
+    >>> auroc(np.array([0.0, 1.0]), np.array([1.0, 2.0]))
+    0.875
+    """
+    normal, odd = np.sort(np.asarray(normal, np.float64)), np.asarray(odd, np.float64)
+    if not len(normal) or not len(odd) or not (np.isfinite(normal).all() and np.isfinite(odd).all()):
+        raise InputError(f"AUROC of {len(normal)} normal and {len(odd)} odd scores: one or more of each are needed, "
+                         "all of them finite")
+    below = np.searchsorted(normal, odd, side="left") + np.searchsorted(normal, odd, side="right")
+    return float(below.mean() / (2 * len(normal)))

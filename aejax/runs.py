@@ -25,7 +25,8 @@ from aejax.files import atomic, locked
 from aejax.recipes import Recipe, build
 from aejax.types import Autoencoder, InputError, Params
 
-PARTS = ("checkpoints", "config.json", "metrics.jsonl", "params.safetensors", "figures", "report.html", "results.json")
+PARTS = ("checkpoints", "config.json", "metrics.jsonl", "params.safetensors", "figures", "report.html", "results.json",
+         "threshold.json", "detector.safetensors")
 
 
 @dataclasses.dataclass(frozen=True)

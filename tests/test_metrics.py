@@ -2,8 +2,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
+from sklearn.metrics import roc_auc_score
 
 from aejax import metrics
+from aejax.types import InputError
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +52,12 @@ def test_principal_angles_are_scipys_whatever_the_bases():
     np.testing.assert_allclose(found, np.degrees(subspace_angles(a, b))[::-1], atol=1e-6)
     np.testing.assert_allclose(metrics.principal_angles(a @ random.normal(size=(4, 4)), b), found, atol=1e-6)
     np.testing.assert_allclose(metrics.principal_angles(a, a @ random.normal(size=(4, 4))), 0, atol=1e-4)
+
+
+def test_auroc_is_scikit_learns_also_with_ties():
+    rng = np.random.default_rng(0)
+    normal, odd = rng.integers(0, 9, 200).astype(float), rng.integers(3, 12, 77).astype(float)
+    expected = roc_auc_score(np.repeat([0, 1], [200, 77]), np.concatenate([normal, odd]))
+    assert metrics.auroc(normal, odd) == pytest.approx(expected, abs=1e-12)
+    with pytest.raises(InputError, match="0 normal and 77 odd"):
+        metrics.auroc(normal[:0], odd)

@@ -1,10 +1,12 @@
 """Arrays to pictures, as PNG. The only place that imports matplotlib.
 
-`general` draws images, kernels and curves of numbers, `planes` what lives in a plane or in space.
+`general` draws images, kernels and curves of numbers, `planes` what lives in a plane or in space, `scores` where scores
+are cut.
 """
 
 from aejax.figures.general import COLOURS, curves, directions, image_rows, kernels, lines, samples, spreads
 from aejax.figures.planes import denoising_field, unrolled
+from aejax.figures.scores import score_histogram
 
-__all__ = ["COLOURS", "curves", "denoising_field", "directions", "image_rows", "kernels", "lines", "samples", "spreads",
-           "unrolled"]
+__all__ = ["COLOURS", "curves", "denoising_field", "directions", "image_rows", "kernels", "lines", "samples",
+           "score_histogram", "spreads", "unrolled"]

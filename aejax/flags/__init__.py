@@ -9,6 +9,7 @@ FAMILIES = (   # in the order of `aejax --help`
     "training",
     "inspection",
     "restoration",
+    "anomaly",
     "latent",
     "walking",
     "data",

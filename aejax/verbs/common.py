@@ -4,6 +4,7 @@ import logging
 import math
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -54,6 +55,25 @@ def size(text: str | None, flag: str = "size") -> tuple[int, int] | None:
     if len(parts) not in (1, 2) or not all(part.isdigit() for part in parts):
         raise InputError(f"--{flag} {text}: give height x width in pixels, for example 32x32")
     return int(parts[0]), int(parts[-1])
+
+
+def numbers(text: str | None, flag: str) -> list[int] | None:
+    """Whole numbers of "512,256"."""
+    if text is None:
+        return None
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"--{flag} {text}: give whole numbers with commas between, for example 512,256") from None
+
+
+def source_of(flags: Any) -> dict[str, Any]:
+    """The arguments of `data.load`, for the run's config; a path is kept absolute."""
+    path = Path(flags.data).expanduser()
+    named = flags.data in sources.NAMES or not path.exists()
+    return {"source": flags.data if named else str(path.resolve()), "data_dir": flags.data_dir and str(flags.data_dir),
+            "size": size(flags.size), "label_column": flags.label_column, "seed": flags.seed,
+            "patches": size(getattr(flags, "patches", None), "patches")}
 
 
 def given(**options: Any) -> dict[str, Any]:

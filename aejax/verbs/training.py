@@ -12,7 +12,6 @@ from typing import Any
 
 import jax
 
-from aejax import data as sources
 from aejax import variants
 from aejax.compare import compare as run_comparison
 from aejax.compare import corruption_of, write_report
@@ -26,7 +25,7 @@ from aejax.trackers import Progress
 from aejax.train import TrainingInterruptedError
 from aejax.train.hosts import by_first, initialize
 from aejax.types import InputError, Range
-from aejax.verbs.common import given, load, print_aligned, print_table, say_device, size
+from aejax.verbs.common import given, load, numbers, print_aligned, print_table, say_device, source_of
 from aejax.workflows import Training, check_training, train_run
 
 logger = logging.getLogger("aejax")
@@ -39,7 +38,7 @@ def compare(flags: Any, *, command: str) -> None:
     dataset = load(flags)
     say_device()
     page = run_comparison(dataset, training, output, command=command, code_dim=flags.code_dim,
-                          over_complete=flags.over_complete, precision=flags.precision, source=_source(flags),
+                          over_complete=flags.over_complete, precision=flags.precision, source=source_of(flags),
                           progress=lambda name: [Progress(name)])
     print_table(json.loads((output / "results.json").read_text())["rows"])
     print(page)
@@ -61,7 +60,7 @@ def train(flags: Any, *, command: str) -> None:
     recipe = _recipe(flags, dataset.shape, dataset.range)
     say_device()
     try:
-        trained = train_run(recipe, dataset, training, output, command=command, source=_source(flags),
+        trained = train_run(recipe, dataset, training, output, command=command, source=source_of(flags),
                             callbacks=[Progress(flags.variant)], checkpoint_every=flags.checkpoint_every,
                             resume=flags.resume)
     except TrainingInterruptedError:
@@ -98,7 +97,7 @@ def sweep(flags: Any, *, command: str) -> None:
     say_device()
     result = run_grid(lambda **values: _recipe(dataclasses.replace(flags, **values), dataset.shape, dataset.range),
                       dataset, _training(flags), grid, range(flags.seed, flags.seed + flags.seeds), output,
-                      command=command, source=_source(flags), callbacks=[Progress(flags.variant)])
+                      command=command, source=source_of(flags), callbacks=[Progress(flags.variant)])
     print_aligned(table(result), left=())
     if result.best is None:
         raise FloatingPointError(f"every point diverged with some seed; {output / 'results.csv'} says which: lower the "
@@ -176,21 +175,12 @@ def _training(flags: Any) -> Training:
                     seed=flags.seed, validation=flags.validation, patience=flags.patience)
 
 
-def _numbers(text: str | None, flag: str) -> list[int] | None:
-    if text is None:
-        return None
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise InputError(f"--{flag} {text}: give whole numbers with commas between, for example 512,256") from None
-
-
 def _recipe(flags: Any, shape: tuple[int, ...], range: Range | None) -> Recipe:
     """The recipe that the flags of `train` describe; a flag that nothing takes is an error."""
     nearest(flags.network, tuple(NETWORKS), "network")
     network = {"name": flags.network, "shape": list(shape)} | given(
         code_dim=30 if flags.code_dim is None and flags.network != "unet" else flags.code_dim,
-        widths=_numbers(flags.widths, "widths"), channels=_numbers(flags.channels, "channels"),
+        widths=numbers(flags.widths, "widths"), channels=numbers(flags.channels, "channels"),
         activation=flags.activation, code_activation=flags.code_activation, tied=flags.tied or None,
         precision=None if flags.precision == "float32" else flags.precision)
     loss: dict[str, Any] = {"name": flags.loss}
@@ -240,12 +230,3 @@ def _measured(flags: Any) -> Any:
           f"{level.floor ** 0.5:.3g} at black and {(level.slope + level.floor) ** 0.5:.3g} at white")
     return dataclasses.replace(flags, noise_from=None, corruption="signal_dependent_noise", slope=float(level.slope),
                                floor=float(level.floor))
-
-
-def _source(flags: Any) -> dict[str, Any]:
-    """The arguments of `data.load`, for the run's config; a path is kept absolute."""
-    path = Path(flags.data).expanduser()
-    named = flags.data in sources.NAMES or not path.exists()
-    return {"source": flags.data if named else str(path.resolve()), "data_dir": flags.data_dir and str(flags.data_dir),
-            "size": size(flags.size), "label_column": flags.label_column, "seed": flags.seed,
-            "patches": size(getattr(flags, "patches", None), "patches")}

@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from aejax.data import Standardiser, read_inputs
+from aejax.types import InputError
 
 RNG = np.random.default_rng(0)
 GREY, OTHER = RNG.integers(0, 256, (2, 6, 5, 1), np.uint8)
@@ -157,3 +158,30 @@ def test_values_that_are_not_finite_are_counted(tmp_path, refused, bad):
     (tmp_path / "x.csv").write_text("a,b,c\n1,,3\n")
     with refused("x.csv", "1 values are missing or not finite"):
         read_inputs(tmp_path / "x.csv", (3,), KEPT)
+
+
+def test_damaged_pictures_are_skipped_where_asked(tmp_path):
+    for name in ("a", "b", "c"):
+        save(tmp_path / f"{name}.png", GREY)
+    (tmp_path / "b.png").write_bytes((tmp_path / "b.png").read_bytes()[:40])
+    with pytest.raises(InputError, match=r"b\.png: cannot be read"):
+        read_inputs(tmp_path, (6, 5, 1))
+    inputs = read_inputs(tmp_path, (6, 5, 1), skip_damaged=True)
+    assert inputs.names == ("a", "c") and inputs.files == (tmp_path / "a.png", tmp_path / "c.png")
+    assert len(inputs.x) == 2 and len(inputs.skipped) == 1 and "b.png: cannot be read" in inputs.skipped[0]
+    for name in ("a", "c"):
+        (tmp_path / f"{name}.png").write_bytes(b"")
+    with pytest.raises(InputError, match="cannot be read"):   # none is left
+        read_inputs(tmp_path, (6, 5, 1), skip_damaged=True)
+
+
+def test_columns_come_in_the_runs_order(tmp_path):
+    path = tmp_path / "cells.csv"
+    path.write_text("b,kind,a\n20,x,1\n40,y,3\n")
+    inputs = read_inputs(path, (2,), label_column="kind", columns=("a", "b"))
+    assert inputs.columns == ("a", "b")
+    np.testing.assert_array_equal(inputs.x, [[1, 20], [3, 40]])
+    for columns, message in ((("a", "c"), "no column 'c'; the run was trained on a, c"),
+                             (("a",), "a column 'b' that the run does not know; the run was trained on a")):
+        with pytest.raises(InputError, match=message):
+            read_inputs(path, (2,), label_column="kind", columns=columns)
