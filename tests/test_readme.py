@@ -43,7 +43,11 @@ COMMANDS = re.findall(r"`(aejax [^`]+)`", TEXT)
 def test_commands_exist(command):
     import dataclasses
     _, verb, *words = shlex.split(command)
-    known = {field.name.replace("_", "-") for field in dataclasses.fields(VERBS[verb])}
+    flags = VERBS[verb]
+    if verb == "anomaly":   # has verbs of its own
+        from aejax.flags import anomaly
+        flags = {"fit": anomaly.AnomalyFit, "score": anomaly.AnomalyScore}[words[0]]
+    known = {field.name.replace("_", "-") for field in dataclasses.fields(flags)}
     for word in words:
         assert not word.startswith("--") or word[2:] in known, command
 

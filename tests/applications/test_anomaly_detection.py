@@ -122,6 +122,9 @@ def test_noise_belongs_to_the_place_and_not_to_the_batch(ae, params, images, noi
                                          batch_size=b) for b, d in ((64, 3), (7, 3), (64, 1)))
     np.testing.assert_allclose(whole, parts, rtol=1e-5)
     assert not np.allclose(whole, one, rtol=1e-3)
+    same = denoising_score(ae, params, np.repeat(images[:1], 64, axis=0), corruption=noise, key=jax.random.key(0),
+                           draws=1, batch_size=64)
+    assert len(np.unique(same)) > 32
     assert (whole > reconstruction_score(ae, params, images) * 0.9).mean() > 0.8
 
 

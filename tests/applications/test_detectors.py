@@ -4,8 +4,9 @@ import optax
 import pytest
 
 from aejax import corruptions, variants
-from aejax.applications.anomaly_detection import reconstruction_score
+from aejax.applications.anomaly_detection import features, reconstruction_score
 from aejax.applications.detectors import SCORES, ScoreMap, fit_detector, fit_score_map
+from aejax.applications.whitening import fit_whitening
 from aejax.train import fit
 from aejax.types import InputError
 
@@ -48,6 +49,12 @@ def test_what_was_fitted_is_all_that_a_score_needs(ae, params, images):
     np.testing.assert_array_equal(again.score(ae, params, images), detector.score(ae, params, images))
     plain = fit_detector("reconstruction", ae, params, images)
     np.testing.assert_array_equal(plain.score(ae, params, images), reconstruction_score(ae, params, images))
+
+
+def test_codes_and_residuals_have_a_ridge_each(ae, params, images):
+    found = features(ae, params, images, of="joint")
+    np.testing.assert_array_equal(fit_detector("joint", ae, params, images).fitted["matrix"],
+                                  fit_whitening(found, blocks=(30, 4)).matrix)
 
 
 def test_bad_input(ae, params, images):
