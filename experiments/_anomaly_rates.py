@@ -35,6 +35,7 @@ def rates(ae: Autoencoder, images: np.ndarray, test: np.ndarray, *, score: str, 
         threshold = conformal_threshold(held, alpha=alpha)
         band = false_alarms(held, threshold, count=len(new), level=0.99)
         count = int((new > threshold).sum())
-        found |= {f"fresh {alpha:g}": 100 * count / len(new), f"test {alpha:g}": 100 * float((other > threshold).mean()),
-                  f"inside {alpha:g}": float(band.low <= count <= band.high)}
+        inside = float(band.low <= count <= band.high)
+        found |= {f"fresh {alpha:g}": 100 * count / len(new), f"inside {alpha:g}": inside,
+                  f"test {alpha:g}": 100 * float(np.mean(other > threshold))}
     return found

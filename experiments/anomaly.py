@@ -1,0 +1,201 @@
+"""How well do autoencoders find what is odd, and do conformal thresholds keep their rate?
+
+One-class MNIST and Fashion-MNIST: trained on one class of the training split, every image of the test split is
+scored, and the area under the ROC curve averaged over ten classes; every model with every score, beside baselines run
+on the same images. What is reported for one data set is the model and score that were best on the *other*: nothing is
+chosen on labels of the data that it is measured on. All that was tried stands in the result.
+
+Thresholds: a class of the training split is divided into images to learn from, to calibrate on, and fresh ones. The
+number of fresh ones above the conformal threshold is held against its beta-binomial band of 99 %.
+
+Tables: breast cancer (benign is normal), wine and digits (8x8) as scikit-learn brings them, with nothing chosen.
+
+Command: python -m experiments.anomaly --data-dir FOLDER   (about 30 minutes on 2 cores)
+Result: experiments/results/anomaly.json
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+
+from aejax import data
+from aejax.metrics import auroc
+from experiments import _anomaly_models as trial
+from experiments._anomaly_baselines import BASELINES, SEEDED
+from experiments._anomaly_rates import rates
+from experiments._anomaly_sets import Problem, areas, problems
+from experiments._record import BaseConfig, Record
+
+Areas = dict[str, np.ndarray]   # of each score: (classes, seeds)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(BaseConfig):
+    """Budget of the run; `--smoke` takes two classes, few images and narrow networks."""
+
+    parts: tuple[str, ...] = ("images", "rates", "tables")
+    """What to measure."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    epochs: int = 30
+    batch_size: int = 100
+    narrow: int = 32
+    wide: int = 512
+    widths: tuple[int, ...] = (256,)
+    classes: int = 10
+    train_images: int | None = None
+    """Of each class; all if not given."""
+    test_images: int | None = None
+    rate_epochs: int = 10
+    rate_score: str = "mahalanobis"
+    table_seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    table_epochs: int = 200
+    table_problems: int | None = None
+    """How many of them; all if not given."""
+
+
+SMOKE = {"seeds": (0, 1), "epochs": 1, "batch_size": 25, "narrow": 4, "wide": 8, "widths": (8,), "classes": 2,
+         "train_images": 50, "test_images": 100, "rate_epochs": 1, "rate_score": "whitened", "table_seeds": (0,),
+         "table_epochs": 2, "table_problems": 1}
+
+
+def main(config: Config) -> Record:
+    """Measures one row after the other."""
+    record = Record("anomaly", config)
+    names = ("mnist", "fashion_mnist")
+    if config.smoke:
+        config = dataclasses.replace(config, **SMOKE)
+        sets = dict.fromkeys(names, data.load("mnist_mini"))
+    elif {"images", "rates"} & set(config.parts):
+        sets = {name: data.load(name, data_dir=config.data_dir) for name in names}
+    if "tables" in config.parts:
+        tables(record, config)
+    if "images" in config.parts:
+        images(record, config, sets)
+    if "rates" in config.parts:
+        for name, dataset in sets.items():
+            hold_rates(record, config, name, dataset)
+    return record
+
+
+def images(record: Record, config: Config, sets: Mapping[str, data.Dataset]) -> None:
+    """Rows of every model and baseline on both data sets, then of what is chosen on the other one, class by class."""
+    settings = {name: getattr(config, name) for name in ("seeds", "epochs", "batch_size", "narrow", "wide", "widths",
+                                                         "classes", "train_images", "test_images")}
+    settings["data"] = [dataset.digest for dataset in sets.values()]
+    if all(record.done(f"{name}, chosen", settings) for name in sets):
+        return
+    kept = _Kept(record.path.with_suffix(".npz"))   # class by class, until what is chosen is known
+    for name, dataset in sets.items():
+        splits = list(_classes(dataset, config))
+        jobs: dict[str, Any] = {"baselines": lambda part: _baselines(part, config)}
+        for title, model in trial.models(config.widths, config.narrow, config.wide).items():
+            jobs[title] = lambda part, model=model: _model(model, part, config)
+        for title, job in jobs.items():
+            row = f"{name}, {title}"
+            if record.done(row, settings) and kept.has(row):
+                continue
+            each = [job(part) for part in splits]
+            found = {score: np.array([areas[score] for areas in each]) for score in each[0]}
+            kept.add(row, found)
+            record.add(row, settings, {score: ("AUROC %", values.mean(axis=0)) for score, values in found.items()},
+                       seeds=config.seeds, n=len(dataset.test))
+    tried = {name: kept.of(name) for name in sets}
+    for name, other in zip(sets, reversed(sets), strict=True):
+        ours = {key: values for key, values in tried[other].items() if not key.startswith("baselines")}
+        chosen = max(ours, key=lambda key: ours[key].mean())
+        rows = {chosen: tried[name][chosen], **{key.removeprefix("baselines: "): values for key, values in tried[
+            name].items() if key.startswith("baselines")}}
+        record.add(f"{name}, chosen", settings, {
+            f"{key}: class {label}": ("AUROC %", values[label]) for key, values in rows.items()
+            for label in range(len(values))}, seeds=config.seeds, n=len(sets[name].test))
+    kept.path.unlink()
+
+
+class _Kept:
+    """AUROC of each class, in a file beside the rows, so that a run that was stopped goes on."""
+
+    def __init__(self, path: Path):
+        self.path, self.found = path, dict(np.load(path)) if path.exists() else {}
+
+    def has(self, row: str) -> bool:
+        return any(key.startswith(f"{row}: ") for key in self.found)
+
+    def add(self, row: str, areas: Areas) -> None:
+        self.found |= {f"{row}: {score}": values for score, values in areas.items()}
+        np.savez(self.path, **self.found)
+
+    def of(self, name: str) -> Areas:
+        return {key.removeprefix(f"{name}, "): values for key, values in self.found.items()
+                if key.startswith(f"{name}, ")}
+
+
+def _classes(dataset: data.Dataset, config: Config):
+    """(training images of the class, test images, which of these are of the class), uint8."""
+    for label in range(config.classes):
+        yield (dataset.train[dataset.train_labels == label][:config.train_images], dataset.test[:config.test_images],
+               dataset.test_labels[:config.test_images] == label)
+
+
+def _area(scores: np.ndarray, normal: np.ndarray) -> float:
+    return 100 * auroc(scores[normal], scores[~normal])
+
+
+def _model(model: trial.Model, part: tuple[np.ndarray, ...], config: Config) -> dict[str, list[float]]:
+    x, test, normal = part
+    params = trial.train(model, x, seeds=config.seeds, epochs=config.epochs, batch_size=config.batch_size)
+    found = trial.scored(model, params, x, test)
+    return {name: np.resize([_area(one, normal) for one in scores], len(config.seeds)).tolist()
+            for name, scores in found.items()}
+
+
+def _baselines(part: tuple[np.ndarray, ...], config: Config) -> dict[str, list[float]]:
+    x, test = (images.reshape(len(images), -1).astype(np.float32) / 255 for images in part[:2])
+    found = {}
+    for name, baseline in BASELINES.items():
+        seeds = config.seeds if name in SEEDED else config.seeds[:1]
+        found[name] = np.resize([_area(baseline(x, test, seed), part[2]) for seed in seeds], len(config.seeds)).tolist()
+    return found
+
+
+def hold_rates(record: Record, config: Config, name: str, dataset: data.Dataset) -> None:
+    """False alarms of every class and seed at three rates, and how many lie in their band."""
+    row = f"{name}, rates"
+    settings = {key: getattr(config, key) for key in ("seeds", "rate_epochs", "rate_score", "narrow", "widths",
+                                                      "classes", "train_images", "test_images")} | {
+        "data": dataset.digest}
+    if record.done(row, settings):
+        return
+    model = trial.models(config.widths, config.narrow, config.wide)[f"AE-{config.narrow}"]
+    each = [[rates(model.ae, x, test[normal], score=config.rate_score, seed=seed, epochs=config.rate_epochs)
+             for x, test, normal in _classes(dataset, config)] for seed in config.seeds]
+    units = {"inside": "% of classes", "fresh": "% of fresh images", "test": "% of test images"}
+    found = {}
+    for metric in each[0][0]:
+        kind = metric.partition(" ")[0]
+        factor = 100 if kind == "inside" else 1
+        found[metric] = units[kind], [factor * float(np.mean([one[metric] for one in seed])) for seed in each]
+    record.add(row, settings, found, seeds=config.seeds, n=len(dataset.train))
+
+
+def tables(record: Record, config: Config) -> None:
+    """One row for each table; those with several classes are the mean of each class as the normal one."""
+    settings = {"seeds": config.table_seeds, "epochs": config.table_epochs, "problems": config.table_problems}
+    found: dict[str, list[Problem]] = {}
+    for problem in list(problems())[:config.table_problems]:
+        found.setdefault(problem.name, []).append(problem)
+    for name, group in found.items():
+        if record.done(name, settings):
+            continue
+        each = [[areas(problem, seed=seed, epochs=config.table_epochs) for problem in group]
+                for seed in config.table_seeds]
+        record.add(name, settings, {score: ("AUROC %", [float(np.mean([one[score] for one in seed])) for seed in each])
+                                    for score in each[0][0]}, seeds=config.table_seeds,
+                   n=sum(len(problem.normal) + len(problem.odd) for problem in group[:1]))
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config, description=__doc__))
