@@ -5,6 +5,8 @@ decisions, `applications.detectors` keeps a score and what it was fitted on as o
 `applications.likelihood`, and `applications.ensembles` of models or scores.
 """
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -166,29 +168,60 @@ def denoising_score(ae: Autoencoder, params: Params, x: np.ndarray, *, corruptio
 
     Args:
       corruption: as in training, on the [0, 1] scale.
-      key: of the noise, which each example draws by its place in `x`.
+      key: of the noise, the same for every example, so that a datum has one score whatever stands beside it.
       draws: at least 1.
       ae, params, x, batch_size: as for `reconstruction_score`.
 
     Source: Alain and Bengio, "What regularized auto-encoders learn from the data-generating distribution", 2014.
     """
+    shared = {"params": params, "keys": jax.random.split(key, _at_least_one(draws))}
+    return in_batches(_denoising_score, ae, shared, x, batch_size, corruption)
+
+
+def _denoising_score(ae: Autoencoder, shared, x: Batch, corruption: Corruption) -> Array:
+    x = to_range(x, ae.range)
+
+    def draw(total: Array, restored: Array) -> Array:
+        return total + 0.5 * jnp.sum(jnp.square((x - restored).reshape(len(x), -1)), axis=1)
+    keys = shared["keys"]
+    return _over_draws(ae, shared["params"], x, corruption, keys, draw, jnp.zeros(len(x))) / len(keys)
+
+
+def noise_averaged(ae: Autoencoder, corruption: Corruption, *, key: Key, draws: int = 8) -> Autoencoder:
+    """The same autoencoder with r(x) = E r(x̃) as its reconstruction, the mean over fixed draws of x̃ ~ p(x̃|x).
+
+    Every score of residuals then is one of what a denoising autoencoder restores on average: wide ones copy clean input
+    of any kind, but cannot copy what noise has covered. Arguments as for `denoising_score`.
+
+    >>> from aejax import corruptions, networks, variants
+    >>> ae = variants.denoising(networks.Dense(shape=(4,), code_dim=2), corruption=corruptions.gaussian_noise(0.3))
+    >>> params, x = ae.init(jax.random.key(0), jnp.zeros((1, 4))), np.zeros((3, 4), np.float32)
+    >>> averaged = noise_averaged(ae, corruptions.gaussian_noise(0.3), key=jax.random.key(0))
+    >>> reconstruction_score(averaged, params, x).shape
+    (3,)
+    """
+    keys = jax.random.split(key, _at_least_one(draws))
+
+    def reconstruct(params: Params, x: Batch) -> Array:
+        x = to_range(jnp.asarray(x), ae.range)
+        total = _over_draws(ae, params, x, corruption, keys, jnp.add, jnp.zeros(x.shape))
+        return total / draws
+    return ae._replace(reconstruct=reconstruct)
+
+
+def _over_draws(ae: Autoencoder, params: Params, x: Array, corruption: Corruption, keys: Array,
+                add: Callable[[Array, Array], Array], start: Array) -> Array:
+    """`add` of what is there and r(x̃), for each key; every example is given the same noise."""
+    def one(total: Array, key: Array) -> tuple[Array, None]:
+        noisy = jax.vmap(lambda datum: corrupt(corruption, key, datum[None], ae.range)[0])(x)
+        return add(total, reconstruct_batch(ae, params, noisy)), None
+    return jax.lax.scan(one, start, keys)[0]
+
+
+def _at_least_one(draws: int) -> int:
     if draws < 1:
         raise InputError(f"draws must be at least 1, got {draws}")
-    shared = {"params": params, "key": key}
-    return in_batches(_denoising_score, ae, shared, {"x": x, "place": np.arange(len(x))}, batch_size, corruption, draws)
-
-
-def _denoising_score(ae: Autoencoder, shared, batch: Batch, corruption: Corruption, draws: int) -> Array:
-    x = to_range(batch["x"], ae.range)
-
-    def draw(total: Array, index: Array) -> tuple[Array, None]:
-        key = jax.random.fold_in(shared["key"], index)
-        noisy = jax.vmap(lambda place, one: corrupt(corruption, jax.random.fold_in(key, place), one[None], ae.range)[0]
-                         )(batch["place"], x)
-        residual = (x - reconstruct_batch(ae, shared["params"], noisy)).reshape(len(x), -1)
-        return total + 0.5 * jnp.sum(jnp.square(residual), axis=1), None
-    total, _ = jax.lax.scan(draw, jnp.zeros(len(x)), jnp.arange(draws))
-    return total / draws
+    return draws
 
 
 def energy_score(ae: Autoencoder, params: Params, x: np.ndarray, *, prior: CodePrior, weight: float = 0.02,
