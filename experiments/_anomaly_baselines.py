@@ -31,7 +31,8 @@ def gaussian(x: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
 
 def forest(x: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
     """100 trees of 256 examples."""
-    return -IsolationForest(100, max_samples=min(256, len(x)), random_state=seed).fit(x).score_samples(test)
+    trees = IsolationForest(n_estimators=100, max_samples=min(256, len(x)), random_state=seed)
+    return -trees.fit(x).score_samples(test)
 
 
 def support_vectors(x: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:

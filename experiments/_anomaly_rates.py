@@ -4,19 +4,18 @@ from collections.abc import Sequence
 
 import jax
 import numpy as np
-import optax
 
 from aejax.applications.detectors import fit_detector
 from aejax.applications.thresholds import conformal_threshold, false_alarms
 from aejax.train import fit
 from aejax.types import Autoencoder
+from experiments._anomaly_models import OPTIMIZER
 
-ALPHAS = (0.01, 0.05, 0.1)
 Rates = dict[str, float]
 
 
 def rates(ae: Autoencoder, images: np.ndarray, test: np.ndarray, *, score: str, seed: int, epochs: int,
-          alphas: Sequence[float] = ALPHAS) -> Rates:
+          alphas: Sequence[float]) -> Rates:
     """Learns on a half of one class, calibrates on a quarter, counts false alarms on the last quarter and on `test`.
 
     The band holds 99 % of all counts, the chance of the calibration set and that of the fresh data counted in.
@@ -26,7 +25,7 @@ def rates(ae: Autoencoder, images: np.ndarray, test: np.ndarray, *, score: str, 
     """
     order = np.random.default_rng(seed).permutation(len(images))
     learn, calibrate, fresh = (images[rows] for rows in np.split(order, (len(order) // 2, 3 * len(order) // 4)))
-    state, _ = fit(ae, learn, optimizer=optax.adam(1e-3), key=jax.random.key(seed), epochs=epochs,
+    state, _ = fit(ae, learn, optimizer=OPTIMIZER, key=jax.random.key(seed), epochs=epochs,
                    batch_size=min(100, len(learn)))
     detector = fit_detector(score, ae, state.params, learn)
     held, new, other = (detector.score(ae, state.params, x) for x in (calibrate, fresh, test))

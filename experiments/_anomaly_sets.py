@@ -1,11 +1,11 @@
 """Tables that come with scikit-learn, one class of each normal, for `anomaly`."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import jax
 import numpy as np
-import optax
 from sklearn import datasets
 
 from aejax import corruptions, losses, networks, variants
@@ -13,7 +13,9 @@ from aejax.applications.detectors import SCORES, fit_detector
 from aejax.data.dataset import Standardiser
 from aejax.metrics import auroc
 from aejax.train import fit
+from aejax.types import Autoencoder, Corruption
 from experiments._anomaly_baselines import BASELINES
+from experiments._anomaly_models import OPTIMIZER
 
 STD = 0.3   # of the noise, in standard deviations of a column
 
@@ -36,8 +38,8 @@ def problems() -> Iterator[Problem]:
             yield Problem(name, found.data[found.target == label], found.data[found.target != label])
 
 
-def areas(problem: Problem, *, seed: int, epochs: int) -> dict[str, float]:
-    """AUROC (%) of every score and baseline: half of the normal rows learn, the others and all odd ones are scored.
+def areas(problem: Problem, *, seed: int, epochs: int, scores: Sequence[str] = SCORES) -> dict[str, float]:
+    """AUROC (%) of each score and baseline: half of the normal rows learn, the others and all odd ones are scored.
 
     The network has 64 and min(32, F/2) units; nothing is chosen on these tables.
     """
@@ -46,15 +48,20 @@ def areas(problem: Problem, *, seed: int, epochs: int) -> dict[str, float]:
     scale = Standardiser.fit(learn)
     x, normal, odd = (scale.apply(part) for part in (learn, held, problem.odd))
     test = np.concatenate([normal, odd])
-    noise = corruptions.gaussian_noise(STD)
-    width = x.shape[1]
-    network = networks.Dense(shape=(width,), code_dim=min(32, width // 2), widths=(64,), activation="relu",
-                             code_activation="identity")
-    ae = variants.denoising(network, corruption=noise,
-                            reconstruction=losses.squared_error(activation="identity", range=None))
-    state, _ = fit(ae, x, optimizer=optax.adam(1e-3), key=jax.random.key(seed), epochs=epochs,
+    ae, noise = _model(x.shape[1])
+    state, _ = fit(ae, x, optimizer=OPTIMIZER, key=jax.random.key(seed), epochs=epochs,
                    batch_size=min(16, len(x)))
     found = {name: fit_detector(name, ae, state.params, x, corruption=noise).score(ae, state.params, test)
-             for name in SCORES}
+             for name in scores}
     found |= {name: baseline(x, test, seed) for name, baseline in BASELINES.items()}
     return {name: 100 * auroc(scores[:len(normal)], scores[len(normal):]) for name, scores in found.items()}
+
+
+@functools.cache
+def _model(width: int) -> tuple[Autoencoder, Corruption]:
+    """The autoencoder of tables with so many columns, and the noise that it is trained against."""
+    noise = corruptions.gaussian_noise(STD)
+    network = networks.Dense(shape=(width,), code_dim=min(32, width // 2), widths=(64,), activation="relu",
+                             code_activation="identity")
+    return variants.denoising(network, corruption=noise, reconstruction=losses.squared_error(
+        activation="identity", range=None)), noise

@@ -23,6 +23,7 @@ import numpy as np
 import tyro
 
 from aejax import data
+from aejax.applications.detectors import SCORES
 from aejax.metrics import auroc
 from experiments import _anomaly_models as trial
 from experiments._anomaly_baselines import BASELINES, SEEDED
@@ -30,6 +31,7 @@ from experiments._anomaly_rates import rates
 from experiments._anomaly_sets import Problem, areas, problems
 from experiments._record import BaseConfig, Record
 
+RATE_IMAGES = 5400   # of each class, as many as the smallest one has, so that one program serves all
 Areas = dict[str, np.ndarray]   # of each score: (classes, seeds)
 
 
@@ -40,7 +42,7 @@ class Config(BaseConfig):
     parts: tuple[str, ...] = ("images", "rates", "tables")
     """What to measure."""
     seeds: tuple[int, ...] = (0, 1, 2)
-    epochs: int = 30
+    epochs: int = 20
     batch_size: int = 100
     narrow: int = 32
     wide: int = 512
@@ -51,15 +53,18 @@ class Config(BaseConfig):
     test_images: int | None = None
     rate_epochs: int = 10
     rate_score: str = "mahalanobis"
+    alphas: tuple[float, ...] = (0.01, 0.05, 0.1)
     table_seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     table_epochs: int = 200
     table_problems: int | None = None
     """How many of them; all if not given."""
+    table_scores: tuple[str, ...] = SCORES
 
 
-SMOKE = {"seeds": (0, 1), "epochs": 1, "batch_size": 25, "narrow": 4, "wide": 8, "widths": (8,), "classes": 2,
-         "train_images": 50, "test_images": 100, "rate_epochs": 1, "rate_score": "whitened", "table_seeds": (0,),
-         "table_epochs": 2, "table_problems": 1}
+SMOKE = {"seeds": (0,), "epochs": 1, "batch_size": 25, "narrow": 4, "wide": 8, "widths": (8,), "classes": 2,
+         "train_images": 50, "test_images": 100, "rate_epochs": 1, "rate_score": "whitened", "alphas": (0.2,),
+         "table_seeds": (0,), "table_epochs": 2, "table_problems": 1,
+         "table_scores": ("reconstruction", "mahalanobis")}
 
 
 def main(config: Config) -> Record:
@@ -68,7 +73,7 @@ def main(config: Config) -> Record:
     names = ("mnist", "fashion_mnist")
     if config.smoke:
         config = dataclasses.replace(config, **SMOKE)
-        sets = dict.fromkeys(names, data.load("mnist_mini"))
+        sets = dict.fromkeys(names, data.load("mnist_mini", size=(8, 8)))
     elif {"images", "rates"} & set(config.parts):
         sets = {name: data.load(name, data_dir=config.data_dir) for name in names}
     if "tables" in config.parts:
@@ -88,11 +93,14 @@ def images(record: Record, config: Config, sets: Mapping[str, data.Dataset]) -> 
     settings["data"] = [dataset.digest for dataset in sets.values()]
     if all(record.done(f"{name}, chosen", settings) for name in sets):
         return
+    models = trial.models(next(iter(sets.values())).shape, config.widths, config.narrow, config.wide)
+    if config.smoke:   # each is some programs to compile
+        models = dict([*models.items()][-1:])
     kept = _Kept(record.path.with_suffix(".npz"))   # class by class, until what is chosen is known
     for name, dataset in sets.items():
         splits = list(_classes(dataset, config))
         jobs: dict[str, Any] = {"baselines": lambda part: _baselines(part, config)}
-        for title, model in trial.models(config.widths, config.narrow, config.wide).items():
+        for title, model in models.items():
             jobs[title] = lambda part, model=model: _model(model, part, config)
         for title, job in jobs.items():
             row = f"{name}, {title}"
@@ -164,13 +172,15 @@ def _baselines(part: tuple[np.ndarray, ...], config: Config) -> dict[str, list[f
 def hold_rates(record: Record, config: Config, name: str, dataset: data.Dataset) -> None:
     """False alarms of every class and seed at three rates, and how many lie in their band."""
     row = f"{name}, rates"
-    settings = {key: getattr(config, key) for key in ("seeds", "rate_epochs", "rate_score", "narrow", "widths",
-                                                      "classes", "train_images", "test_images")} | {
+    settings = {key: getattr(config, key) for key in ("seeds", "rate_epochs", "rate_score", "alphas", "narrow",
+                                                      "widths", "classes", "train_images", "test_images")} | {
         "data": dataset.digest}
     if record.done(row, settings):
         return
-    model = trial.models(config.widths, config.narrow, config.wide)[f"AE-{config.narrow}"]
-    each = [[rates(model.ae, x, test[normal], score=config.rate_score, seed=seed, epochs=config.rate_epochs)
+    models = trial.models(dataset.shape, config.widths, config.narrow, config.wide)
+    model = models[f"AE-{config.narrow}"]
+    each = [[rates(model.ae, x[:RATE_IMAGES], test[normal], score=config.rate_score, seed=seed,
+                   epochs=config.rate_epochs, alphas=config.alphas)
              for x, test, normal in _classes(dataset, config)] for seed in config.seeds]
     units = {"inside": "% of classes", "fresh": "% of fresh images", "test": "% of test images"}
     found = {}
@@ -183,15 +193,15 @@ def hold_rates(record: Record, config: Config, name: str, dataset: data.Dataset)
 
 def tables(record: Record, config: Config) -> None:
     """One row for each table; those with several classes are the mean of each class as the normal one."""
-    settings = {"seeds": config.table_seeds, "epochs": config.table_epochs, "problems": config.table_problems}
+    settings = {key: getattr(config, f"table_{key}") for key in ("seeds", "epochs", "problems", "scores")}
     found: dict[str, list[Problem]] = {}
     for problem in list(problems())[:config.table_problems]:
         found.setdefault(problem.name, []).append(problem)
     for name, group in found.items():
         if record.done(name, settings):
             continue
-        each = [[areas(problem, seed=seed, epochs=config.table_epochs) for problem in group]
-                for seed in config.table_seeds]
+        each = [[areas(problem, seed=seed, epochs=config.table_epochs, scores=config.table_scores)
+                 for problem in group] for seed in config.table_seeds]
         record.add(name, settings, {score: ("AUROC %", [float(np.mean([one[score] for one in seed])) for seed in each])
                                     for score in each[0][0]}, seeds=config.table_seeds,
                    n=sum(len(problem.normal) + len(problem.odd) for problem in group[:1]))

@@ -19,16 +19,16 @@ from aejax.applications.whitening import Whitening
 from aejax.autoencoder import corrupt, to_range
 from aejax.types import Autoencoder, Batch, Corruption, InputError, Key, Params
 
-FEATURES = ("residual", "code", "joint")
+FEATURES = ("residual", "code", "joint", "reconstruction")
 
 
 def features(ae: Autoencoder, params: Params, x: Batch, *, of: str = "residual", batch_size: int = 1024) -> np.ndarray:
-    """What a model sees in each example: the residual x − x̂, flat, the code, or the one followed by the other.
+    """What a model makes of each example: the residual x − x̂, the code, the one followed by the other, or x̂; flat.
 
     Args:
       ae, params: trained on normal data.
       x: (N, *shape), uint8 or floats in `ae.range`.
-      of: "residual", (N, n); "code", (N, code_dim); "joint", (N, n + code_dim).
+      of: "residual" or "reconstruction", (N, n); "code", (N, code_dim); "joint", (N, n + code_dim).
       batch_size: examples of one program.
 
     Raises:
@@ -42,12 +42,14 @@ def check_features(ae: Autoencoder, of: str) -> None:
     """Refuses features that there are not, as `features` says."""
     if of not in FEATURES:
         raise InputError(f"unknown features {of!r}: one of {', '.join(FEATURES)}")
-    if of != "residual" and ae.reconstruct is not None:
+    if of in ("code", "joint") and ae.reconstruct is not None:
         raise InputError("this network's skip connections lead past the code: take the residual alone")
 
 
 def _features(ae: Autoencoder, params: Params, x: Batch, of: str) -> Array:
     x = to_range(x, ae.range)
+    if of == "reconstruction":
+        return reconstruct_batch(ae, params, x).reshape(len(x), -1)
     found = []
     if of != "code":
         found.append((x - reconstruct_batch(ae, params, x)).reshape(len(x), -1))
@@ -111,7 +113,7 @@ def contributions(ae: Autoencoder, params: Params, x: np.ndarray, whitening: Whi
     """
     check_features(ae, of)
     if whitening is None and of != "residual":
-        raise InputError("codes have no scale of their own: give a whitening")
+        raise InputError(f"{of}: only residuals have a scale of their own: give a whitening")
     shared = {"params": params} | ({} if whitening is None else whitening._asdict())
     return in_batches(_contributions, ae, shared, x, batch_size, of)
 

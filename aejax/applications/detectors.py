@@ -1,6 +1,7 @@
 """A score and what it was fitted on as one object, which a file can keep; and maps of a score on a frozen scale."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from aejax.applications import anomaly_detection as scores
+from aejax.applications.ensembles import product
 from aejax.applications.inpainting import CodePrior, code_prior
 from aejax.applications.likelihood import LikelihoodModel, fit_likelihood, likelihood_score
 from aejax.applications.whitening import Whitening, fit_whitening
@@ -27,7 +29,7 @@ class Detector:
     Attributes:
       name: of the score.
       fitted: arrays by name, empty for scores that need none.
-      corruption: of "denoising", as in training.
+      corruption: of "denoising" and "combined", as in training.
     """
 
     name: str
@@ -55,11 +57,12 @@ def fit_detector(name: str, ae: Autoencoder, params: Params, x: np.ndarray, *, c
     Args:
       name: "reconstruction": ½‖x−x̂‖². "whitened": each residual in units of its own deviation. "mahalanobis": residuals
         with their correlations. "code": Mahalanobis distance of the code. "joint": of residual and code together.
-        "neighbours": mean distance to the 5 nearest codes. "energy": of the best code. "denoising": ½‖x−r(x̃)‖².
-        "likelihood": −log p(x).
+        "neighbours": mean distance to the 5 nearest codes. "combined": the error of the reconstruction, averaged over
+        noise where there is a corruption, times the squared distance to these codes, by `ensembles.product`.
+        "energy": of the best code. "denoising": ½‖x−r(x̃)‖². "likelihood": −log p(x).
       ae, params: trained on normal data.
       x: (N, *shape), uint8 or floats in `ae.range`.
-      corruption: of "denoising".
+      corruption: of "denoising" and "combined".
 
     Raises:
       InputError: an unknown name, or a model or data that the score does not suit.
@@ -109,6 +112,19 @@ def _by_neighbours(detector: Detector, ae: Autoencoder, params: Params, x: np.nd
     return scores.neighbour_score(ae, params, x, codes, k=min(5, len(codes)))
 
 
+def _by_both(detector: Detector, ae: Autoencoder, params: Params, x: np.ndarray) -> np.ndarray:
+    restoring = ae if detector.corruption is None else _averaged(ae, detector.corruption)
+    error = scores.reconstruction_score(restoring, params, x, batch_size=256)
+    both = error, np.square(_by_neighbours(detector, ae, params, x))
+    return product(both) if ae.range is None else product(both, x, ae.range)
+
+
+@functools.lru_cache(maxsize=8)
+def _averaged(ae: Autoencoder, corruption: Corruption) -> Autoencoder:
+    """The same object each time, so that a program is compiled once."""
+    return scores.noise_averaged(ae, corruption, key=jax.random.key(_KEY))
+
+
 def _fit_prior(name: str, ae: Autoencoder, params: Params, x: np.ndarray) -> Arrays:
     return code_prior(scores.features(ae, params, x, of="code"))._asdict()
 
@@ -137,8 +153,8 @@ def _by_denoising(detector: Detector, ae: Autoencoder, params: Params, x: np.nda
 
 _KINDS = {"reconstruction": _Kind(_no_fit, _by_reconstruction), **dict.fromkeys(
     _GAUSSIANS, _Kind(_fit_gaussian, _by_gaussian)), "neighbours": _Kind(_fit_codes, _by_neighbours),
-    "energy": _Kind(_fit_prior, _by_energy), "denoising": _Kind(_no_fit, _by_denoising),
-    "likelihood": _Kind(_fit_density, _by_likelihood)}
+    "combined": _Kind(_fit_codes, _by_both), "energy": _Kind(_fit_prior, _by_energy),
+    "denoising": _Kind(_no_fit, _by_denoising), "likelihood": _Kind(_fit_density, _by_likelihood)}
 SCORES = tuple(_KINDS)
 
 

@@ -1,13 +1,16 @@
 """Several scores of the same data as one: of models from different seeds, or of different kinds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Float
 
-from aejax.types import ArrayLike, Autoencoder, InputError, Params
+from aejax.metrics import to_unit
+from aejax.types import ArrayLike, Autoencoder, InputError, Params, Range
+
+TINY = 1e-12   # a datum that was learnt has no distance to itself; its logarithm is this one's
 
 
 class Combination(NamedTuple):
@@ -28,6 +31,29 @@ def combination(scores: Float[ArrayLike, "m n"]) -> Combination:
     if not np.isfinite(scores).all() or not std.all():
         raise InputError("scores must be finite and vary: one of them is the same for all data")
     return Combination(scores.mean(axis=1), std)
+
+
+def product(scores: Sequence[Float[ArrayLike, " n"]], x: ArrayLike | None = None, range: Range | None = None, *,
+            exponent: float = 0.25) -> Float[np.ndarray, " n"]:
+    """Σ_i log(s_i / ‖x‖^(2γ)): scores of any unit as one, relative to how much there is in the datum.
+
+    A sum of logarithms is high where both are, and needs no scale. Where data are ink on an empty ground, errors grow
+    with the ink: a thin stroke has a small error however odd it is, and a bold one a large one.
+
+    Args:
+      scores: squared errors or squared distances, (N,) each.
+      x: (N, *shape), uint8 or floats in `range`, to be measured on the [0, 1] scale; None: γ does not apply.
+      range: of floats.
+      exponent: γ from 0, absolute scores, to 1, scores in units of the datum's energy.
+
+    >>> product([np.array([4.0, 1.0]), np.array([1.0, 4.0])]).round(3).tolist()
+    [1.386, 1.386]
+    """
+    total = sum(np.log(np.maximum(np.asarray(s, np.float64), TINY)) for s in scores)
+    if x is None:
+        return total
+    energy = np.square(np.asarray(to_unit(np.asarray(x), range), np.float64).reshape(len(x), -1)).sum(axis=1)
+    return total - len(scores) * exponent * np.log(energy + 1)   # one white pixel: an empty image is no division by 0
 
 
 def ensemble_scores(score: Callable[..., np.ndarray], ae: Autoencoder, params: Params, x: np.ndarray, **options

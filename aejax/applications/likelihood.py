@@ -13,6 +13,8 @@ from aejax.applications.inpainting import CodePrior, code_prior
 from aejax.autoencoder import to_range
 from aejax.types import Autoencoder, Batch, InputError, Params
 
+FLOOR = 0.01   # of the variance off the manifold, that every direction of the code moves an image by
+
 
 class LikelihoodModel(NamedTuple):
     """A Gaussian over codes, and the variance of a residual in each direction off the decoder's manifold."""
@@ -44,7 +46,9 @@ def likelihood_score(ae: Autoencoder, params: Params, x: np.ndarray, model: Like
 
     −log N(z; μ, Σ) + ½ log det JᵀJ + ‖x − x̂‖²/(2σ²) + (n−d)/2 · log 2πσ², with z = encode(x), J = ∂decode/∂z at z: a
     code counts for less where the decoder spreads it over more images. Exact for a linear autoencoder of orthogonal
-    residuals (probabilistic PCA); else it leaves out how the manifold curves within σ.
+    residuals (probabilistic PCA); else it leaves out how the manifold curves within σ. JᵀJ is taken as JᵀJ + σ²Σ⁻¹/100,
+    so that a direction of the code along which a likely step moves the image by less than a tenth of σ counts as if it
+    did so: where the decoder ignores a direction, the density along the manifold alone would be infinite.
 
     Args:
       model: `fit_likelihood(ae, params, normal)`.
@@ -54,8 +58,10 @@ def likelihood_score(ae: Autoencoder, params: Params, x: np.ndarray, model: Like
     autoencoders", NeurIPS 2018.
     """
     check_features(ae, "code")
+    root = np.linalg.inv(model.prior.cholesky.astype(np.float64))
     shared = {"params": params, "mean": model.prior.mean, "cholesky": model.prior.cholesky,
-              "variance": np.float32(model.variance)}
+              "variance": np.float32(model.variance),
+              "floor": (FLOOR * model.variance * root.T @ root).astype(np.float32)}
     return in_batches(_likelihood_score, ae, shared, x, batch_size)
 
 
@@ -67,7 +73,7 @@ def _likelihood_score(ae: Autoencoder, shared, x: Batch) -> Array:
     def decode(z: Array) -> Array:
         return ae.decode(shared["params"], z[None]).reshape(-1)
     jacobians = jax.vmap(jax.jacfwd(decode))(code)   # (B, n, d)
-    gram = jnp.einsum("bni,bnj->bij", jacobians, jacobians) + 1e-12 * jnp.eye(d)[None]
+    gram = jnp.einsum("bni,bnj->bij", jacobians, jacobians) + shared["floor"][None]
     volume = 0.5 * jnp.linalg.slogdet(gram)[1]
     u = jax.scipy.linalg.solve_triangular(shared["cholesky"], (code - shared["mean"][None]).T, lower=True).T
     prior = 0.5 * jnp.sum(u**2, axis=1) + jnp.sum(jnp.log(jnp.diag(shared["cholesky"]))) + 0.5 * d * jnp.log(2 * jnp.pi)

@@ -21,8 +21,9 @@ class AnomalyFit(TrainingFlags, DataFlags):
     """Run folder."""
     normal_label: Name = None
     """Train and calibrate on the data of this label alone; the others then measure how well odd data are found."""
-    score: str = "mahalanobis"
-    """reconstruction, whitened, mahalanobis, code, joint, neighbours, energy, denoising or likelihood."""
+    score: Name = None
+    """reconstruction, whitened, mahalanobis, code, joint, neighbours, combined, energy, denoising or likelihood; if not
+    given, combined for pictures and mahalanobis for tables."""
     threshold: Name = None
     """conformal: at most a share alpha of normal data is flagged, whatever their distribution (if not given); quantile:
     a share alpha of the held-out data lies above it; mad: three robust standard deviations above the median."""
@@ -35,15 +36,16 @@ class AnomalyFit(TrainingFlags, DataFlags):
     variant: str = "denoising"
     """Which autoencoder: denoising (against Gaussian noise), standard, contractive, sparse or tied."""
     std: Float = None
-    """Standard deviation of the noise of denoising, on the [0, 1] scale, of tables in standard deviations; 0.3 if not
-    given."""
+    """Standard deviation of the noise of denoising: on the [0, 1] scale, 0.6 if not given; of tables in standard
+    deviations, 0.3 if not given."""
     network: str = "dense"
     """dense or convolutional."""
     code_dim: Int = None
-    """Width of the code; if not given half of the values of a datum, at most 32."""
+    """Width of the code; if not given as many as a picture has values, at most 512, or half as many as a table has
+    columns, at most 32."""
     widths: Text = None
-    """Hidden layers of a dense network, for example 512,256; 256 if not given."""
-    epochs: int = 50
+    """Hidden layers of a dense network, for example 512,256; none for pictures, 256 for tables if not given."""
+    epochs: int = 30
     """Passes over the training data."""
     batch_size: int = 64
     """Examples a step."""

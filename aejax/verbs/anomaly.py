@@ -49,13 +49,14 @@ def fit(flags: Any, *, command: str) -> None:
     if method == "conformal":
         detection.threshold_by(method, np.arange(len(calibration), dtype=float), alpha=alpha)   # enough of them?
     recipe = _recipe(flags, dataset.shape, dataset.range)
+    name = flags.score or ("mahalanobis" if dataset.range is None else "combined")
     corruption = recipe.corruption and build_corruption(recipe.corruption)
     few = dataset.train[:100]
     ae = build(recipe)
-    fit_detector(flags.score, ae, ae.init(jax.random.key(0), few), few, corruption=corruption)   # does it suit them?
+    fit_detector(name, ae, ae.init(jax.random.key(0), few), few, corruption=corruption)   # does it suit them?
     say_device()
     trained = train_run(recipe, dataset, training, output, command=command, callbacks=[Progress("anomaly fit")])
-    detector = fit_detector(flags.score, trained.ae, trained.params, dataset.train, corruption=corruption)
+    detector = fit_detector(name, trained.ae, trained.params, dataset.train, corruption=corruption)
     held = detector.score(trained.ae, trained.params, calibration)
     decision = detection.Decision(
         detector, method, alpha, detection.threshold_by(method, held, alpha=alpha), np.sort(held),
@@ -69,13 +70,13 @@ def fit(flags: Any, *, command: str) -> None:
     figures.score_histogram(output / "figures" / "scores.png", {
         "training": detector.score(trained.ae, trained.params, dataset.train), "held out": held,
         "test": found[normal], "test, odd": found[~normal]},
-        threshold=decision.threshold, score=flags.score)
+        threshold=decision.threshold, score=name)
     print(output.resolve())
 
 
 def _checked(flags: Any) -> tuple[str, float | None]:
     """The method of the threshold and its alpha, from flags that are checked before any work."""
-    nearest(flags.score, SCORES, "score")
+    nearest(flags.score or "combined", SCORES, "score")
     if flags.score == "denoising" and flags.variant != "denoising":
         raise InputError("--score denoising goes with --variant denoising, which has the noise that it needs")
     if not 0 < flags.calibration < 1:
@@ -99,19 +100,22 @@ def _checked(flags: Any) -> tuple[str, float | None]:
 
 
 def _recipe(flags: Any, shape: tuple[int, ...], range: Range | None) -> Recipe:
-    network = {"name": flags.network, "shape": list(shape)} | given(
-        code_dim=flags.code_dim or min(32, max(1, int(np.prod(shape)) // 2)), widths=numbers(flags.widths, "widths"),
-        precision=None if flags.precision == "float32" else flags.precision)
+    """The recipe that the flags describe; what they leave open is what `experiments.anomaly` found to do well."""
+    table, count = range is None, int(np.prod(shape))
+    widths, code_dim, std = ([256], min(32, max(1, count // 2)), 0.3) if table else ([], min(512, count), 0.6)
+    network = {"name": flags.network, "shape": list(shape), "code_dim": flags.code_dim or code_dim,
+               "code_activation": "identity" if table else "relu"} | given(
+        widths=numbers(flags.widths, "widths"), precision=None if flags.precision == "float32" else flags.precision)
     if flags.network == "dense":
-        network = {"widths": [256], "activation": "relu", "code_activation": "identity"} | network
+        network = {"widths": widths, "activation": "relu"} | network
     loss: dict[str, Any] = {"name": "squared_error", "activation": "sigmoid"}
-    if range is None:
+    if table:
         loss |= {"activation": "identity", "range": None}
     elif range[0] < 0:
         loss["activation"] = "tanh"
     corruption = None
     if flags.variant == "denoising":
-        corruption = {"name": "gaussian_noise", "std": 0.3 if flags.std is None else flags.std}
+        corruption = {"name": "gaussian_noise", "std": std if flags.std is None else flags.std}
     elif flags.std is not None:
         raise InputError(f"--std is the noise of denoising, it does not apply to {flags.variant}")
     recipe = Recipe(flags.variant, network, loss, corruption)

@@ -59,6 +59,8 @@ def test_features_are_residual_and_code(ae, params, images):
     np.testing.assert_allclose(joint, np.concatenate([residual.reshape(64, -1), code], axis=1), atol=1e-5)
     np.testing.assert_array_equal(joint[:, :30], features(ae, params, images, batch_size=10))
     np.testing.assert_array_equal(joint[:, 30:], features(ae, params, images, of="code", batch_size=10))
+    found = features(ae, params, images, of="reconstruction", batch_size=10)
+    np.testing.assert_allclose(found.reshape(images.shape), ae.decode(params, code), atol=1e-5)
 
 
 @pytest.mark.parametrize("of", ["residual", "code", "joint"])

@@ -36,7 +36,7 @@ def test_every_score_is_high_for_what_is_odd(ae, params, images, noise, name):
         assert np.median(found) > np.median(normal)
     np.testing.assert_allclose(detector.score(ae, params, odd), found, rtol=1e-6)   # no noise of its own
     parts = detector.contributions(ae, params, odd)
-    assert (parts is None) == (name in ("code", "neighbours", "energy", "denoising", "likelihood"))
+    assert (parts is None) == (name in ("code", "neighbours", "combined", "energy", "denoising", "likelihood"))
     if parts is not None:
         assert parts.shape == (16, 34 if name == "joint" else 30)
         np.testing.assert_allclose(parts.sum(axis=1), found, rtol=1e-5)

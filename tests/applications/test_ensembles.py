@@ -4,7 +4,7 @@ import pytest
 
 from aejax import variants
 from aejax.applications.anomaly_detection import reconstruction_score
-from aejax.applications.ensembles import combination, ensemble_scores
+from aejax.applications.ensembles import combination, ensemble_scores, product
 from aejax.types import InputError
 
 
@@ -29,3 +29,21 @@ def test_scores_of_any_scale_count_alike():
 def test_a_score_that_never_varies_is_refused():
     with pytest.raises(InputError, match="finite and vary"):
         combination(np.array([[1.0, 2.0], [3.0, 3.0]]))
+
+
+def test_a_product_has_no_units_and_counts_energy_by_its_exponent():
+    rng = np.random.default_rng(0)
+    error, distance = rng.exponential(size=(2, 8))
+    whole = product([error, distance])
+    np.testing.assert_allclose(whole, np.log(error * distance))
+    np.testing.assert_allclose(product([1000 * error, distance]) - whole, np.log(1000), rtol=1e-9)   # the order stays
+    x = np.zeros((8, 6, 5, 1), np.uint8)
+    x[np.arange(8), :, np.arange(8) % 5] = 255
+    x[0] = 0
+    for exponent in (0.0, 0.25, 1.0):
+        energy = np.where(np.arange(8) == 0, 1, 7)   # six white pixels, and the one that keeps it above 0
+        np.testing.assert_allclose(product([error, distance], x, (-1.0, 1.0), exponent=exponent),
+                                   whole - 2 * exponent * np.log(energy))
+    scaled = 2 * x.astype(np.float32) / 255 - 1
+    np.testing.assert_allclose(product([error], scaled, (-1.0, 1.0)), product([error], x, (-1.0, 1.0)), rtol=1e-6)
+    assert np.isfinite(product([np.zeros(8)])).all()

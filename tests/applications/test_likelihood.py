@@ -38,6 +38,13 @@ def test_a_curved_decoder_has_the_density_of_its_images():
     np.testing.assert_allclose(found - found[0], expected, atol=0.15)
 
 
+def test_a_direction_that_the_decoder_ignores_makes_nothing_infinitely_likely():
+    axis = np.eye(6, dtype=np.float32)[:1]
+    ae = Autoencoder(None, lambda _, x: x[:, :2], lambda _, z: (z[:, :1] + z[:, 1:]) @ axis, None, None)
+    found = likelihood_score(ae, {}, X, fit_likelihood(ae, {}, X))
+    assert np.isfinite(found).all()
+
+
 def test_what_has_no_likelihood():
     wide = Autoencoder(None, lambda _, x: x, lambda _, z: z * 0.9, None, None)
     with pytest.raises(InputError, match="6 units for 6 values"):
