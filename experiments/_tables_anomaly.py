@@ -98,8 +98,8 @@ def rates(results: Results) -> str:
             _cell(rows.get((f"{name}, rates", f"{kind} {alpha}")), 2) for kind in ("fresh", "inside", "test")) + " |"
             for alpha in alphas]
     lines.append(f"\nBy `{results['command']}`: ten classes, mean ± sd over seeds. A class of the training split is "
-                 "cut into a half to learn from, a quarter to calibrate on, a quarter of fresh images; the band counts the "
-                 "chance of the calibration set and of the fresh images.")
+                 "cut into a half to learn from, a quarter to calibrate on, a quarter of fresh images; the band counts "
+                 "the chance of the calibration set and of the fresh images.")
     return "\n".join(lines) + "\n"
 
 

@@ -112,15 +112,22 @@ def images(record: Record, config: Config, sets: Mapping[str, data.Dataset]) -> 
             record.add(row, settings, {score: ("AUROC %", values.mean(axis=0)) for score, values in found.items()},
                        seeds=config.seeds, n=len(dataset.test))
     tried = {name: kept.of(name) for name in sets}
-    for name, other in zip(sets, reversed(sets), strict=True):
-        ours = {key: values for key, values in tried[other].items() if not key.startswith("baselines")}
-        chosen = max(ours, key=lambda key: ours[key].mean())
+    for name, chosen in choose(tried).items():
         rows = {chosen: tried[name][chosen], **{key.removeprefix("baselines: "): values for key, values in tried[
             name].items() if key.startswith("baselines")}}
         record.add(f"{name}, chosen", settings, {
             f"{key}: class {label}": ("AUROC %", values[label]) for key, values in rows.items()
             for label in range(len(values))}, seeds=config.seeds, n=len(sets[name].test))
     kept.path.unlink()
+
+
+def choose(tried: Mapping[str, Areas]) -> dict[str, str]:
+    """For each of two data sets the model and score with the highest mean on the other one; baselines do not count."""
+    chosen = {}
+    for name, other in zip(tried, reversed(tried), strict=True):
+        means = {key: values.mean() for key, values in tried[other].items() if not key.startswith("baselines")}
+        chosen[name] = max(means, key=means.get)
+    return chosen
 
 
 class _Kept:

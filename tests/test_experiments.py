@@ -126,3 +126,24 @@ def test_the_way_to_fill_holes_is_chosen_on_validation():
     text = tables.table({"rows": rows, "command": "c", "device": "d"}, task="centre hole")
     assert "| **one pass** | 9.50 ± 0.71 | 0.500 ± 0.000 |" in text and "| energy | 20.50 ± 0.71 |" in text
     assert "5 test images" in text and "2 seeds" in text and "validation PSNR:" not in text
+
+
+def test_what_is_reported_of_anomalies_was_chosen_on_the_other_data():
+    from experiments import _tables_anomaly as tables
+    from experiments.anomaly import choose
+    tried = {"mnist": {"A: x": np.array([[9.0], [9.0]]), "B: y": np.array([[5.0], [6.0]]),
+                       "baselines: k": np.ones((2, 1))},
+             "fashion_mnist": {"A: x": np.array([[1.0], [2.0]]), "B: y": np.array([[3.0], [3.0]]),
+                               "baselines: k": np.full((2, 1), 99.0)}}
+    chosen = choose(tried)
+    assert chosen == {"mnist": "B: y", "fashion_mnist": "A: x"}   # for each the one that is worse on it
+    rows = [{"name": f"{name}, chosen", "metric": f"{key.removeprefix('baselines: ')}: class {label}",
+             "value": float(values[label, 0]), "each": values[label].tolist(), "sd": None, "seeds": [0]}
+            for name in tried for key, values in tried[name].items() if key in (chosen[name], "baselines: k")
+            for label in range(2)]
+    results = {"rows": rows, "command": "c", "device": "d"}
+    text = tables.images(results)
+    assert "| B: y (chosen on Fashion-MNIST) | **5.5** | – |" in text and "| *k* | 1.0 | 99.0 |" in text
+    assert "| A: x (chosen on MNIST) | – | **1.5** |" in text
+    assert "| B: y | 5.0 | 6.0 | 5.5 |" in tables.classes(results, name="mnist")
+    assert tables.rates(results) == tables.NONE == tables.images({"rows": []})
