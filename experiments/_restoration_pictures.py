@@ -25,13 +25,12 @@ PAIRS = {"mnist_mini": (9, 4), "mnist": (9, 4), "fashion_mnist": (2, 4)}   # 9 a
 def photographs(seed: int, budget: Budget) -> tuple[Values, Shown]:
     """16×16 to 64×64, patches of photographs; no picture has patches in training and in test."""
     rng = np.random.default_rng(seed)
-    count = budget.steps * max(budget.batch_size // 4, 2)
+    smaller = _with(budget, batch_size=min(8, budget.batch_size), rate=2 / 3 * budget.rate, steps=-(-budget.steps // 2))
+    count = smaller.steps * smaller.batch_size
     patches = _patches(TRAIN_PICTURES, count, rng)
     test = unit(_patches(TEST_PICTURES, max(budget.test // 5, 4), np.random.default_rng(0)))   # the same for all seeds
     low = downscale(test, FACTOR)
-    smaller = _with(budget, batch_size=max(budget.batch_size // 4, 2), rate=budget.rate / 2)
-    ae, params = train(unet((SIDE, SIDE, 1), budget, residual=True), corruptions.downsample(FACTOR), patches, smaller,
-                       seed, activation="identity")
+    ae, params = train(unet((SIDE, SIDE, 1), budget), corruptions.downsample(FACTOR), patches, smaller, seed)
     return _compare(ae, params, unit(patches[:4000]), test, low, FACTOR)
 
 
@@ -41,9 +40,8 @@ def faces(seed: int, budget: Budget) -> tuple[Values, Shown]:
     x = np.rint(255 * skimage.data.lfw_subset()[:100, :24, :24, None]).astype(np.uint8)   # 25×25, the first 100 faces
     order = np.random.default_rng(0).permutation(100)
     learn, test = np.concatenate([x[order[20:]], x[order[20:], :, ::-1]]), unit(x[order[:20]])
-    smaller = _with(budget, batch_size=min(32, budget.batch_size), rate=budget.rate / 2)
-    ae, params = train(unet((24, 24, 1), budget, residual=True), corruptions.downsample(2), learn, smaller, seed,
-                       activation="identity")
+    smaller = _with(budget, rate=budget.rate / 2, steps=-(-budget.steps // 3))
+    ae, params = train(unet((24, 24, 1), budget), corruptions.downsample(2), learn, smaller, seed)
     return _compare(ae, params, unit(learn), test, downscale(test, 2), 2)
 
 
@@ -108,7 +106,7 @@ def warning(name: str, train_images: np.ndarray, labels: np.ndarray, test: np.nd
         order = np.random.default_rng(seed).permutation(np.concatenate([a, b]))
         ae, params = train(dense(test.shape[1:], budget), corruptions.downsample(FACTOR), train_images[order], fewer,
                            seed)
-        found[label] = super_resolution.upscale(ae, params, low, FACTOR)
+        found[label] = np.clip(super_resolution.upscale(ae, params, low, FACTOR), 0, 1)
     drift = {f"taken for the common class: {label}": ("%", [100 * float(np.mean(classifier(x) > 0.5))])
              for label, x in found.items()}
     drift["the common class taken for itself: truth"] = ("%", [100 * float(np.mean(classifier(large) > 0.5))])
