@@ -8,6 +8,7 @@ from aejax import corruptions, losses, networks, variants
 from aejax.applications.reconstruction import reconstruct
 from aejax.autoencoder import autoencoder
 from aejax.bottlenecks import point
+from aejax.networks.unet import filled_from_coarse
 from aejax.train import fit
 from aejax.types import Bottleneck, InputError
 
@@ -55,13 +56,37 @@ def test_blocks_start_as_the_identity():
 
 def test_unknown_values_are_marked_and_not_seen():
     network, variables, x = made(unknown=-1.0)
-    hidden = x.at[:, 2:4].set(-1.0)
-    black = x.at[:, 2:4].set(0.0)
+    known = jnp.ones(x.shape, bool).at[:, 2:4, 3:].set(False)
+    hidden = jnp.where(known, x, -1.0)
     output = network.apply(variables, hidden)
-    assert np.isfinite(output).all() and not np.allclose(output, network.apply(variables, black))
+    filled = filled_from_coarse(x, known)
+    assert np.isfinite(output).all() and not np.allclose(output, network.apply(variables, filled))
     assert variables["params"]["head"]["kernel"].shape[2] == 2
+    np.testing.assert_array_equal(np.where(known, output, 0), np.where(known, x, 0))   # as they came
     zero = jax.tree.map(jnp.zeros_like, variables)
-    np.testing.assert_array_equal(network.apply(zero, hidden), black)
+    np.testing.assert_array_equal(network.apply(zero, hidden), filled)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 3), (8, 8)])
+def test_filling_from_coarse_takes_the_smallest_box(shape):
+    """Against a loop over boxes of doubling size."""
+    rng = np.random.default_rng(0)
+    x, known = rng.random((2, *shape, 2), dtype=np.float32), rng.random((2, *shape, 2)) < 0.3
+    known[1] = False
+    found = filled_from_coarse(jnp.asarray(x), jnp.asarray(known))
+
+    def average(n, i, j, c, size):   # of the box of `size` that holds (i, j), by the boxes of half the size
+        if size == 1:
+            return x[n, i, j, c] if known[n, i, j, c] else None
+        half, top, left = size // 2, i // size * size, j // size * size
+        parts = [average(n, a, b, c, half) for a in (top, top + half) for b in (left, left + half)
+                 if a < shape[0] and b < shape[1]]
+        parts = [part for part in parts if part is not None]
+        return np.mean(parts) if parts else None
+    for place in np.ndindex(x.shape):
+        values = (average(*place, size) for size in (1, 2, 4, 8))
+        expected = next((value for value in values if value is not None), 0.0)
+        np.testing.assert_allclose(found[place], expected, atol=1e-6)
 
 
 def test_training_restores_better_than_the_code_alone(images):
