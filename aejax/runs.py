@@ -21,7 +21,8 @@ from safetensors.numpy import load_file
 from safetensors.numpy import save as serialise
 
 import aejax
-from aejax.files import atomic, locked
+from aejax.files import atomic
+from aejax.locking import locked
 from aejax.recipes import Recipe, build
 from aejax.types import Autoencoder, InputError, Params
 
