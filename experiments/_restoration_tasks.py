@@ -44,9 +44,9 @@ def noise(images: Images, seed: int, budget: Budget) -> tuple[Values, Shown]:
     choice, noisy = (corrupted(corruption, x, seed, i) for i, x in ((1, images.choice), (2, images.test)))
     filters = {"median": (denoising.median, "size", (3, 5, 7)),
                "Gaussian blur": (denoising.gaussian, "std", (0.7, 1.0, 1.3, 1.6)),
-               "total variation": (denoising.total_variation, "weight", (0.3, 0.5, 0.7, 1.0)),
+               "total variation": (denoising.total_variation, "weight", (0.2, 0.3, 0.4, 0.5, 0.7)),
                "non-local means": (functools.partial(denoising.non_local_means, std=STD, patch_size=3), "strength",
-                                   (0.4, 0.6, 0.8, 1.0))}
+                                   (0.4, 0.6, 0.7, 0.8, 1.0))}
     found, values = {"noisy": noisy}, {}
     for name, (function, option, strengths) in filters.items():
         chosen, strength = choose(function, option, strengths, images.choice, choice)
@@ -103,7 +103,7 @@ def hole(images: Images, seed: int, budget: Budget, *, hidden: str) -> tuple[Val
     else:
         corruption = corruptions.masking_noise(0.5 if hidden == "half known" else 0.8, fill=FILL)
     network = dense(shape, budget) if regions else unet(shape, budget, unknown=FILL)
-    ae, params = train(network, corruption, images.train, budget, seed, share=2.5 if hidden == "half known" else 1.0)
+    ae, params = train(network, corruption, images.train, budget, seed, share=2.5)
     manifold, code_params = train(narrow(shape, budget), None, images.train, budget, seed)
     part = unit(images.train[: budget.linear])
     mean = part.mean(axis=0)
