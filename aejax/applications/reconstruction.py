@@ -13,7 +13,8 @@ from aejax.applications.batches import in_batches
 from aejax.types import Autoencoder, Batch, InputError, Params
 
 
-def _reconstruct(ae: Autoencoder, params: Params, x: Batch) -> jax.Array:
+def reconstruct_batch(ae: Autoencoder, params: Params, x: Batch) -> jax.Array:
+    """x̂ of one batch, to be called inside a compiled program: by `ae.reconstruct` where there is one."""
     return ae.decode(params, ae.encode(params, x)) if ae.reconstruct is None else ae.reconstruct(params, x)
 
 
@@ -27,7 +28,7 @@ def _jacobian_norm(ae: Autoencoder, params: Params, x: Batch) -> jax.Array:
 
 def reconstruct(ae: Autoencoder, params: Params, x: np.ndarray, *, batch_size: int = 1024) -> np.ndarray:
     """x̂ of every example, (N, *shape) in `ae.range`. `x` is uint8, or floats (corrupted ones may leave the range)."""
-    return in_batches(_reconstruct, ae, params, x, batch_size)
+    return in_batches(reconstruct_batch, ae, params, x, batch_size)
 
 
 def encode(ae: Autoencoder, params: Params, x: np.ndarray, *, batch_size: int = 1024) -> np.ndarray:
