@@ -4,7 +4,7 @@ import dataclasses
 import math
 import warnings
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from sklearn.base import OutlierMixin
@@ -52,7 +52,7 @@ class AnomalyDetector(OutlierMixin, VariantEstimator):
     factor: Any = 3.0
     calibration_fraction: Any = 0.2
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None) -> "AnomalyDetector":
         """Trains on a part of `X`, and sets the threshold on the rest; `y` is ignored.
 
         Raises:
@@ -118,9 +118,9 @@ class AnomalyDetector(OutlierMixin, VariantEstimator):
         if self.threshold == "quantile":
             return thresholds.quantile_threshold(scores, alpha=self.alpha)
         if len(scores) < (needed := self._needed()):
-            warnings.warn(f"alpha={self.alpha:g} needs {needed} held-out examples, there are {len(scores)}: the largest of "
-                          f"their scores is the threshold, which flags up to {1 / (len(scores) + 1):.2g} of normal data; "
-                          "bring more data, or take a larger alpha", UserWarning, stacklevel=3)
+            warnings.warn(f"alpha={self.alpha:g} needs {needed} held-out examples, there are {len(scores)}: the "
+                          f"largest of their scores is the threshold, which flags up to {1 / (len(scores) + 1):.2g} of "
+                          "normal data; bring more data, or take a larger alpha", UserWarning, stacklevel=3)
             return float(scores[-1])
         return thresholds.conformal_threshold(scores, alpha=self.alpha)
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 import jax
 import numpy as np
@@ -54,7 +54,7 @@ class AutoencoderEstimator(BaseEstimator):
         saving.save(self, folder, overwrite=overwrite)
 
     @classmethod
-    def from_pretrained(cls, folder: Any) -> Self:
+    def from_pretrained(cls, folder: Any) -> "AutoencoderEstimator":
         """Reads what `save_pretrained` wrote; it predicts bit for bit what was saved.
 
         Raises:

@@ -1,7 +1,7 @@
 """`AutoencoderTransformer`: codes as features."""
 
 import dataclasses
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -53,7 +53,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     ((40, 2), (40, 6))
     """
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None) -> "AutoencoderTransformer":
         """Trains on `X`; `y` is ignored.
 
         Raises:
