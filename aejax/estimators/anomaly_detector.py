@@ -92,6 +92,9 @@ class AnomalyDetector(OutlierMixin, VariantEstimator):
         """How many of `count` fresh normal data will be flagged: the mean, and an interval of probability `level`."""
         return thresholds.false_alarms(self.calibration_scores_, self.threshold_, count=count, level=level)
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "offset_")
+
     def _scores(self, x: np.ndarray) -> np.ndarray:
         return self._run(reconstruction_score, x).astype(np.float64)
 
@@ -103,6 +106,8 @@ class AnomalyDetector(OutlierMixin, VariantEstimator):
             value = getattr(self, name)
             if not isinstance(value, (float, np.floating)) or not 0 < value < 1:
                 raise InputError(f"{name} must lie between 0 and 1, got {value!r:.60}")
+        if not isinstance(self.factor, (float, int, np.number)):
+            raise InputError(f"factor must be a positive number, got {self.factor!r:.60}")
 
     def _held_out(self, count: int) -> int:
         needed = self._needed() if self.threshold == "conformal" else 1

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from aejax.data.dataset import cut
 from aejax.estimators import saving
-from aejax.estimators.building import adam, built, describe_network, is_plain
+from aejax.estimators.building import adam, built, describe_network
 from aejax.estimators.door import Door, checked, fit_standardiser, in_blocks
 from aejax.recipes import Recipe
 from aejax.trackers import Progress
@@ -72,8 +72,11 @@ class AutoencoderEstimator(BaseEstimator):
         raise NotImplementedError
 
     def _build(self, parts: Any) -> tuple[Recipe | None, Autoencoder | None]:
-        """The recipe, or where there can be none, the autoencoder itself; `parts` are the network's, or None."""
+        """The recipe, or where JSON can hold none, the autoencoder itself; `parts` are the network's, if it has any."""
         raise NotImplementedError
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "params_")
 
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -89,7 +92,7 @@ class AutoencoderEstimator(BaseEstimator):
         table = x.ndim == 2
         parts = describe_network(self.network, shape=self.shape_, code_dim=self.code_dim, widths=self.widths,
                                  activation=self.activation)
-        self.recipe_, self._object = self._build(parts if is_plain(parts) else None)
+        self.recipe_, self._object = self._build(parts)
         ae = self.autoencoder_
         self.standardiser_ = fit_standardiser(x) if table and self.standardise else None
         if self.standardiser_ is not None and ae.range is not None:
@@ -123,6 +126,7 @@ class AutoencoderEstimator(BaseEstimator):
     def _check_parameters(self) -> None:
         for name, kinds, fits, wanted in (
                 ("code_dim", (int, np.integer, type(None)), lambda v: v is None or v >= 1, "at least 1, or None"),
+                ("widths", (tuple, list, type(None)), _are_widths, "whole numbers, each at least 1, or None"),
                 ("epochs", (int, np.integer), lambda v: v >= 1, "a whole number, at least 1"),
                 ("batch_size", (int, np.integer), lambda v: v >= 1, "a whole number, at least 1"),
                 ("patience", (int, np.integer, type(None)), lambda v: v is None or v >= 1, "at least 1, or None"),
@@ -131,6 +135,10 @@ class AutoencoderEstimator(BaseEstimator):
             value = getattr(self, name)
             if not isinstance(value, kinds) or not fits(value):
                 raise InputError(f"{name} must be {wanted}, got {value!r:.60}")
+
+
+def _are_widths(value: Any) -> bool:
+    return value is None or all(isinstance(width, (int, np.integer)) and width >= 1 for width in value)
 
 
 def _two_parts(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from aejax.applications.imputation import imputing_autoencoder
 from aejax.applications.reconstruction import reconstruct
 from aejax.estimators.base import AutoencoderEstimator
-from aejax.estimators.building import describe_loss, make_loss, make_network
+from aejax.estimators.building import describe_loss, is_plain, make_loss, make_network
 from aejax.estimators.door import BLOCK, checked
 from aejax.recipes import Recipe, build_loss, build_network
 from aejax.types import Autoencoder, Batch, Masked, ReconstructionLoss
@@ -74,7 +74,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, AutoencoderEstimator):
 
     def _build(self, parts: Any) -> tuple[Recipe | None, Autoencoder | None]:
         table = len(self.shape_) == 1
-        if parts is None or isinstance(self.reconstruction, ReconstructionLoss):
+        if parts is None or not is_plain(parts) or isinstance(self.reconstruction, ReconstructionLoss):
             return None, imputing_autoencoder(make_network(self.network, parts), rate=self.hidden_rate,
                                               reconstruction=make_loss(self.reconstruction, table=table))
         rate = list(self.hidden_rate) if isinstance(self.hidden_rate, (tuple, list)) else self.hidden_rate

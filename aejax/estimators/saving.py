@@ -54,7 +54,8 @@ def save(estimator: Any, folder: str | Path, *, overwrite: bool) -> None:
         write_params(temporary / "params.safetensors", estimator.params_)
         for name, content in files.items():
             write_json(temporary / name, content)
-        (temporary / SUMS).write_text(checksums(temporary))
+        with writing(Path(folder)):
+            (temporary / SUMS).write_text(checksums(temporary))
 
 
 def load(cls: type, folder: str | Path) -> Any:

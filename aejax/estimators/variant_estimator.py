@@ -37,7 +37,7 @@ class VariantEstimator(AutoencoderEstimator):
         variant = next((name for name in variants.NAMES if getattr(variants, name) is self.variant), self.variant)
         corruption = {"name": self.corruption} if isinstance(self.corruption, str) else self.corruption
         named = isinstance(variant, str) and not isinstance(self.reconstruction, ReconstructionLoss)
-        if named and parts is not None and is_plain((options, corruption)):
+        if named and parts is not None and is_plain((parts, options, corruption)):
             loss = describe_loss(self.reconstruction, table=table)
             return Recipe(variant, parts, loss, corruption, options), None
         network = make_network(self.network, parts)

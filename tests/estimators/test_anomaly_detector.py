@@ -83,7 +83,8 @@ def test_alpha_decides_how_much_is_held_out_of_few_data(table):
 
 
 @pytest.mark.parametrize(("parameter", "value"), [("threshold", "conform"), ("threshold", 3.0), ("alpha", 0.0),
-                                                  ("alpha", 1), ("calibration_fraction", 1.0), ("alpha", "small")])
+                                                  ("alpha", 1), ("factor", "big"),
+                                                  ("calibration_fraction", 1.0), ("alpha", "small")])
 def test_wrong_parameters(table, parameter, value):
     with pytest.raises(InputError, match=str(value)):
         AnomalyDetector(epochs=1, **{parameter: value}).fit(table)

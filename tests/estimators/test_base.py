@@ -8,7 +8,8 @@ from aejax.types import InputError
 @pytest.mark.parametrize(("parameter", "value"), [
     ("epochs", 0), ("epochs", 2.5), ("batch_size", 0), ("patience", 0), ("learning_rate", 0.0),
     ("learning_rate", float("nan")), ("learning_rate", "fast"), ("validation_fraction", 1.0),
-    ("validation_fraction", -0.1), ("code_dim", 0), ("code_dim", "two"), ("network", "dens"), ("variant", "denoise"),
+    ("validation_fraction", -0.1), ("code_dim", 0), ("code_dim", "two"), ("widths", 64), ("widths", (0,)),
+    ("network", "dens"), ("variant", "denoise"),
     ("activation", "rleu"), ("reconstruction", "l2"), ("random_state", "seed"), ("options", {"weigth": 1.0}),
     ("validation_fraction", 0.001),
 ])

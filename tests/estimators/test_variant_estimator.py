@@ -1,3 +1,4 @@
+import jax
 import numpy as np
 import pytest
 
@@ -33,6 +34,11 @@ def test_an_own_function(table):
     def own(network, reconstruction=None):
         return variants.sparse(network, weight=0.0, reconstruction=reconstruction)
     np.testing.assert_array_equal(code(table, variant=own), code(table))
+
+
+def test_functions_and_numpy_numbers_as_parameters(table):
+    np.testing.assert_array_equal(code(table, activation=jax.nn.silu, code_dim=np.int64(2), widths=(np.int64(8),)),
+                                  code(table, code_dim=2, widths=[8]))
 
 
 def test_what_an_autoencoder_settles_cannot_be_set_beside_it(table):
