@@ -27,6 +27,7 @@ def imputing_autoencoder(network: Network, *, rate: Level = 0.25,
 
     Source: Gondara and Wang, "MIDA: multiple imputation using denoising autoencoders", PAKDD 2018.
 
+    >>> import jax
     >>> from aejax import networks
     >>> ae = imputing_autoencoder(networks.Dense(shape=(3,), code_dim=2))
     >>> params = ae.init(jax.random.key(0), np.zeros((1, 3), np.float32))
@@ -52,6 +53,7 @@ def impute(ae: Autoencoder, params: Params, x: np.ndarray, known_mask: Bool[np.n
     Raises:
       InputError: a mask of another shape, known values that are not finite, or integers, which cannot be filled.
 
+    >>> import jax
     >>> from aejax import networks
     >>> ae = imputing_autoencoder(networks.Dense(shape=(3,), code_dim=2))
     >>> x = np.array([[1.0, np.nan, 1.0]], np.float32)

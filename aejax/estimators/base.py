@@ -90,7 +90,8 @@ class AutoencoderEstimator(BaseEstimator):
         """Fits standardiser and autoencoder to checked data."""
         self._check_parameters()
         table = x.ndim == 2
-        parts = describe_network(self.network, shape=self.shape_, code_dim=self.code_dim, widths=self.widths,
+        code_dim = None if self.code_dim is None else int(self.code_dim)   # of NumPy, in a grid of np.arange
+        parts = describe_network(self.network, shape=self.shape_, code_dim=code_dim, widths=self.widths,
                                  activation=self.activation)
         self.recipe_, self._object = self._build(parts)
         ae = self.autoencoder_

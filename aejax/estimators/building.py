@@ -26,7 +26,7 @@ def describe_network(network: Any, *, shape: tuple[int, ...], code_dim: int | No
         return _parts(network)
     name = nearest(network, CODES, "network")
     parts = {"name": name, "shape": list(shape), "activation": activation, "code_activation": "identity",
-             "code_dim": _code_dim(shape) if code_dim is None else int(code_dim)}
+             "code_dim": _code_dim(shape) if code_dim is None else code_dim}
     if widths is not None or name == "dense":
         given = WIDTHS if widths is None else widths
         parts["widths" if name == "dense" else "channels"] = [int(width) for width in given]

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 
-from aejax.applications.imputation import imputing_autoencoder
-from aejax.applications.reconstruction import reconstruct
+from aejax.applications.imputation import impute, imputing_autoencoder
+from aejax.corruptions.noise import Level
 from aejax.estimators.base import AutoencoderEstimator
 from aejax.estimators.building import describe_loss, is_plain, make_loss, make_network
 from aejax.estimators.door import BLOCK, checked
 from aejax.recipes import Recipe, build_loss, build_network
-from aejax.types import Autoencoder, Batch, Masked, ReconstructionLoss
+from aejax.types import Autoencoder, Batch, InputError, Masked, Params, ReconstructionLoss
 
 
 @dataclasses.dataclass(kw_only=True, eq=False, repr=False)
@@ -47,6 +47,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, AutoencoderEstimator):
           ValueError: data or parameters that cannot be used, in one line; a column without any known value.
         """
         x = checked(self, X, reset=True, least=2, missing=True)
+        rates = self.hidden_rate if isinstance(self.hidden_rate, (tuple, list)) else (self.hidden_rate,)
+        if not all(isinstance(rate, (float, int, np.number)) for rate in rates):
+            raise InputError(f"hidden_rate must be a probability or a pair of them, got {self.hidden_rate!r:.60}")
         self._train(x, self._seed())
         return self
 
@@ -60,7 +63,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, AutoencoderEstimator):
             unknown = np.isnan(block)
             rows = np.flatnonzero(unknown.reshape(len(block), -1).any(axis=1))
             if len(rows):
-                found = self._door.leave(self._run(reconstruct, block[rows]))
+                found = self._door.leave(self._run(_filled, block[rows]))
                 block[rows] = np.where(unknown[rows], found, block[rows])
         return filled
 
@@ -74,12 +77,13 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, AutoencoderEstimator):
 
     def _build(self, parts: Any) -> tuple[Recipe | None, Autoencoder | None]:
         table = len(self.shape_) == 1
-        if parts is None or not is_plain(parts) or isinstance(self.reconstruction, ReconstructionLoss):
-            return None, imputing_autoencoder(make_network(self.network, parts), rate=self.hidden_rate,
-                                              reconstruction=make_loss(self.reconstruction, table=table))
-        rate = list(self.hidden_rate) if isinstance(self.hidden_rate, (tuple, list)) else self.hidden_rate
-        return Recipe("imputing_autoencoder", parts, describe_loss(self.reconstruction, table=table), None,
-                      {"rate": rate}), None
+        rates = [float(rate) for rate in np.atleast_1d(self.hidden_rate)]
+        rate = rates[0] if len(rates) == 1 else rates
+        if parts is not None and is_plain(parts) and not isinstance(self.reconstruction, ReconstructionLoss):
+            return Recipe("imputing_autoencoder", parts, describe_loss(self.reconstruction, table=table), None,
+                          {"rate": rate}), None
+        return None, imputing_autoencoder(make_network(self.network, parts), rate=_level(rate),
+                                          reconstruction=make_loss(self.reconstruction, table=table))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -88,7 +92,14 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, AutoencoderEstimator):
         return tags
 
 
+def _filled(ae: Autoencoder, params: Params, x: Masked, *, batch_size: int) -> np.ndarray:
+    return impute(ae, params, x.values, x.known_mask, batch_size=batch_size)
+
+
 def _imputing(recipe: Recipe) -> Autoencoder:
-    rate = recipe.options["rate"]
-    return imputing_autoencoder(build_network(recipe.network), rate=tuple(rate) if isinstance(rate, list) else rate,
+    return imputing_autoencoder(build_network(recipe.network), rate=_level(recipe.options["rate"]),
                                 reconstruction=build_loss(recipe.reconstruction))
+
+
+def _level(rate: float | list[float]) -> Level:
+    return tuple(rate) if isinstance(rate, list) else rate

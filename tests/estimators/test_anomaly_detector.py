@@ -45,13 +45,11 @@ def test_the_threshold_is_on_data_that_were_not_trained_on(table, detector):
     assert np.median(held) > 1.5 * np.median(overfit.anomaly_score(table[:60]))
 
 
-def test_false_alarms_stay_below_alpha_on_average(table):
-    """Over draws of the split the conformal rate is at most alpha, and near it."""
-    many = correlated(2000, seed=7)
-    rates = [(AnomalyDetector(code_dim=2, epochs=3, alpha=0.1, random_state=seed).fit(table).predict(many) == -1).mean()
-             for seed in range(12)]
-    sd = np.std(rates) / np.sqrt(12)
-    assert 0.02 < np.mean(rates) < 0.1 + 3 * sd
+def test_false_alarms_stay_below_alpha_on_average():
+    """Over draws of the data: of 51 held-out scores, 5/52 of fresh ones lie above the fifth."""
+    many, model = correlated(1000, seed=7), AnomalyDetector(code_dim=2, epochs=2, alpha=0.1, random_state=0)
+    rates = [(model.fit(correlated(256, seed=10 + draw)).predict(many) == -1).mean() for draw in range(20)]
+    assert abs(np.mean(rates) - 5 / 52) < 3 * np.std(rates) / np.sqrt(20)
 
 
 @pytest.mark.parametrize(("threshold", "options"), [("quantile", {"alpha": 0.25}), ("mad", {"factor": 2.0})])

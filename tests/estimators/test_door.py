@@ -15,7 +15,7 @@ def door(x, **options):
 @pytest.mark.parametrize(("x", "words"), [
     (np.array([[1.0, np.nan], [0, 1]]), "NaN"), (np.array([[1.0, np.inf], [0, 1]]), "infinity"),
     (np.zeros((0, 3)), "0 sample"), (np.zeros((3, 0)), "0 feature"), (np.ones((2, 2)) * 1j, "Complex"),
-    (np.array([["a", "b"]]), "could not convert string"), (np.array([[1.0, {}]], object), ""),
+    (np.array([["a", "b"]]), "could not convert string"), (np.array([[1.0, {}]], object), "float"),
     ([1.0, 2.0], "1D array"), (np.zeros((2, 3, 4)), r"\[\.\.\., None\]"), (np.zeros((2, 3, 4, 1, 1)), "N, H, W, C"),
     (np.zeros((2, 0, 4, 1)), "N, H, W, C"),
 ])

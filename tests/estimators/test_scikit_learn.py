@@ -17,7 +17,7 @@ from aejax.estimators import AnomalyDetector, AutoencoderTransformer, Imputer
 pytestmark = pytest.mark.filterwarnings("ignore:alpha=0.05 needs 19 held-out examples:UserWarning")
 
 
-@parametrize_with_checks([AutoencoderTransformer(), AnomalyDetector(), Imputer()])
+@parametrize_with_checks([kind(epochs=10) for kind in (AutoencoderTransformer, AnomalyDetector, Imputer)])
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
