@@ -13,12 +13,17 @@ from aejax.applications.batches import in_batches
 from aejax.types import Autoencoder, Batch, InputError, Params
 
 
-def _reconstruct(ae: Autoencoder, params: Params, x: Batch) -> jax.Array:
+def reconstruct_batch(ae: Autoencoder, params: Params, x: Batch) -> jax.Array:
+    """x̂ of one batch, to be called inside a compiled program: by `ae.reconstruct` where there is one."""
     return ae.decode(params, ae.encode(params, x)) if ae.reconstruct is None else ae.reconstruct(params, x)
 
 
 def _encode(ae: Autoencoder, params: Params, x: Batch) -> jax.Array:
     return ae.encode(params, x)
+
+
+def _decode(ae: Autoencoder, params: Params, codes: Batch) -> jax.Array:
+    return ae.decode(params, codes)
 
 
 def _jacobian_norm(ae: Autoencoder, params: Params, x: Batch) -> jax.Array:
@@ -27,12 +32,17 @@ def _jacobian_norm(ae: Autoencoder, params: Params, x: Batch) -> jax.Array:
 
 def reconstruct(ae: Autoencoder, params: Params, x: np.ndarray, *, batch_size: int = 1024) -> np.ndarray:
     """x̂ of every example, (N, *shape) in `ae.range`. `x` is uint8, or floats (corrupted ones may leave the range)."""
-    return in_batches(_reconstruct, ae, params, x, batch_size)
+    return in_batches(reconstruct_batch, ae, params, x, batch_size)
 
 
 def encode(ae: Autoencoder, params: Params, x: np.ndarray, *, batch_size: int = 1024) -> np.ndarray:
     """The code of every example, (N, code_dim)."""
     return in_batches(_encode, ae, params, x, batch_size)
+
+
+def decode(ae: Autoencoder, params: Params, codes: np.ndarray, *, batch_size: int = 1024) -> np.ndarray:
+    """What each code (N, code_dim) decodes to, (N, *shape) in `ae.range`."""
+    return in_batches(_decode, ae, params, codes, batch_size)
 
 
 def jacobian_norm(ae: Autoencoder, params: Params, x: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
