@@ -4,8 +4,8 @@ import importlib
 
 __version__ = "0.1.0"
 
-_MODULES = ("autoencoder", "bottlenecks", "corruptions", "data", "jacobian", "losses", "metrics", "networks",
-            "train", "types", "variants")
+_MODULES = ("autoencoder", "bottlenecks", "corruptions", "data", "estimators", "jacobian", "losses", "metrics",
+            "networks", "train", "types", "variants")
 
 
 def __getattr__(name: str):

@@ -25,6 +25,7 @@ from aejax.types import (
     Corruption,
     InputError,
     Key,
+    Masked,
     Metrics,
     Network,
     Params,
@@ -160,8 +161,10 @@ def to_range(x: Array, range: Range | None) -> Array:
 
 
 def _enter(network: Network, range: Range | None, x: Batch) -> Batch:
-    """The door: uint8 to the range, images to flat arrays where the network wants them."""
+    """The door: uint8 to the range, unknown values to NaN, images to flat arrays where the network wants them."""
     x = jax.tree.map(functools.partial(to_range, range=range), jax.tree.map(jnp.asarray, x))
+    if isinstance(x, Masked):
+        x = jnp.where(x.known_mask, x.values, jnp.nan)
     shape = getattr(network, "shape", None)
     if shape is None or not isinstance(x, jax.Array):
         return x

@@ -10,11 +10,12 @@ import numpy as np
 from aejax import figures, metrics
 from aejax.applications.reconstruction import reconstruct
 from aejax.data import Dataset
+from aejax.measuring import Results, results
 from aejax.recipes import Recipe, build
 from aejax.report import Column, Picture, Table, Text, provenance, write_page
 from aejax.runs import clear, environment, write_json
 from aejax.types import Callback, InputError
-from aejax.workflows import Results, Trained, Training, check_enough, check_training, results, train_run
+from aejax.workflows import Trained, Training, check_enough, check_training, train_run
 
 NOTEBOOK_MASK = {"name": "masking_noise", "rate": 0.5, "fill": 0.5, "rescale": True}
 TABLE_MASK = {"name": "masking_noise", "rate": 0.5}   # of standardised columns: a masked value becomes the mean

@@ -61,6 +61,27 @@ def cross_entropy() -> ReconstructionLoss:
     return ReconstructionLoss(per_example, jax.nn.sigmoid, (0.0, 1.0))
 
 
+_FAR = -1e4   # an output at which each loss here is exactly 0 for x = activation(output)
+
+
+def known_values(reconstruction: ReconstructionLoss) -> ReconstructionLoss:
+    """The same loss of the known values alone: Σ ℓ(x_j, x̂_j) over all j of a datum where x_j is not NaN.
+
+    Unknown values add exactly 0, to the loss and to its gradient. The sum of `squared_error` and `cross_entropy` thus
+    has fewer terms; the mean of `mean_squared_error` still divides by the number of all values.
+
+    >>> loss = known_values(squared_error(activation="identity", range=None))
+    >>> print(loss.per_example(jnp.ones((2, 3)), jnp.array([[0.0, jnp.nan, 0.0], [jnp.nan] * 3])))
+    [1. 0.]
+    """
+    def per_example(output: Float[Array, "batch *datum"], x: Float[Array, "batch *datum"]) -> Float[Array, " batch"]:
+        known = ~jnp.isnan(x)   # both sides are replaced before the loss: the gradient of 0 · NaN would be NaN
+        far = jnp.asarray(_FAR, output.dtype)
+        return reconstruction.per_example(jnp.where(known, output, far),
+                                          jnp.where(known, x, reconstruction.activation(far)))
+    return reconstruction._replace(per_example=per_example)
+
+
 def _squared(activation: str, range: Range | str | None, error: Callable) -> ReconstructionLoss:
     if activation not in _ACTIVATIONS:
         raise InputError(f"unknown output activation {activation!r}: one of {', '.join(_ACTIVATIONS)}")

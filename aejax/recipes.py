@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from aejax import corruptions, losses, networks, variants
-from aejax.types import Autoencoder, Corruption, InputError, Network, Range
+from aejax.types import Autoencoder, Corruption, InputError, Network, Range, ReconstructionLoss
 
 NETWORKS = {"dense": networks.Dense, "convolutional": networks.Convolutional, "unet": networks.UNet}
 CORRUPTIONS = ("identity", "masking_noise", "gaussian_noise", "salt_and_pepper_noise", "poisson_noise",
@@ -47,7 +47,7 @@ def build(recipe: Recipe) -> Autoencoder:
       InputError: an unknown name (with the nearest known one), or an option that does not apply to it.
     """
     variant = getattr(variants, nearest(recipe.variant, variants.NAMES, "variant"))
-    options = dict(recipe.options) | {"reconstruction": _call("loss", recipe.reconstruction, LOSSES, losses)}
+    options = dict(recipe.options) | {"reconstruction": build_loss(recipe.reconstruction)}
     if recipe.corruption is not None:
         options["corruption"] = build_corruption(recipe.corruption)
     _check_options(recipe.variant, variant, options, skip=1)
@@ -112,6 +112,11 @@ def build_corruption(parts: Mapping[str, Any]) -> Corruption:
     if parts["name"] == "identity":
         return corruptions.identity
     return _call("corruption", parts, CORRUPTIONS, corruptions)
+
+
+def build_loss(parts: Mapping[str, Any]) -> ReconstructionLoss:
+    """The loss of a recipe."""
+    return _call("loss", parts, LOSSES, losses)
 
 
 def nearest(name: str, known: tuple[str, ...], kind: str) -> str:

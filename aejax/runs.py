@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from safetensors.numpy import load_file
 from safetensors.numpy import save as serialise
 
 import aejax
-from aejax.files import atomic, locked
+from aejax.files import atomic
+from aejax.locking import locked
 from aejax.recipes import Recipe, build
 from aejax.types import Autoencoder, InputError, Params
 
@@ -126,13 +127,34 @@ def _plain(value: Any) -> Any:
 
 def save(path: Path, recipe: Recipe, params: Params, config: Mapping[str, Any]) -> None:
     """Writes params.safetensors, then config.json with the recipe, the environment and the digest of the parameters."""
+    digest = write_params(path / "params.safetensors", params)
+    write_json(path / "config.json",
+               {"recipe": dataclasses.asdict(recipe), **config, **environment(), "params_sha256": digest})
+
+
+def write_params(path: Path, params: Params) -> str:
+    """Writes parameters, whole or not at all; the SHA-256 of the file."""
     flat = {name: np.ascontiguousarray(leaf) for name, leaf in traverse_util.flatten_dict(params, sep="/").items()}
     content = serialise(flat)   # safetensors' own writing hides the system's error, such as a full disk
-    with atomic(path / "params.safetensors") as temporary:
+    with atomic(path) as temporary:
         temporary.write_bytes(content)
-    write_json(path / "config.json",
-               {"recipe": dataclasses.asdict(recipe), **config, **environment(),
-                "params_sha256": hashlib.sha256(content).hexdigest()})
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_params(path: Path, ae: Autoencoder, shape: Sequence[int], advice: str = "train the run again") -> Params:
+    """Parameters of an autoencoder of data of `shape`, from the file `path`.
+
+    Raises:
+      InputError: damaged, or not of this autoencoder; it ends with the advice.
+    """
+    try:
+        params = jax.tree.map(jnp.asarray, traverse_util.unflatten_dict(load_file(path), sep="/"))
+    except SafetensorError as error:
+        raise InputError(f"{path} is damaged ({error}): {advice}") from error
+    expected = jax.eval_shape(ae.init, jax.random.key(0), jax.ShapeDtypeStruct((1, *shape), np.float32))
+    if jax.tree.map(lambda leaf: leaf.shape, expected) != jax.tree.map(lambda leaf: leaf.shape, params):
+        raise InputError(f"{path} does not fit the recipe in config.json: {advice}")
+    return params
 
 
 def load(path: str | Path) -> Run:
@@ -158,11 +180,4 @@ def load(path: str | Path) -> Run:
     weights = path / "params.safetensors"
     if hashlib.sha256(weights.read_bytes()).hexdigest() != config.get("params_sha256"):
         raise InputError(f"{weights} is not the file that config.json describes (sha256 differs): train the run again")
-    try:
-        params = jax.tree.map(jnp.asarray, traverse_util.unflatten_dict(load_file(weights), sep="/"))
-    except SafetensorError as error:
-        raise InputError(f"{weights} is damaged ({error}): train the run again") from error
-    expected = jax.eval_shape(ae.init, jax.random.key(0), jax.ShapeDtypeStruct((1, *shape), np.float32))
-    if jax.tree.map(lambda leaf: leaf.shape, expected) != jax.tree.map(lambda leaf: leaf.shape, params):
-        raise InputError(f"{weights} does not fit the recipe in config.json: train the run again")
-    return Run(path, config, recipe, ae, params)
+    return Run(path, config, recipe, ae, read_params(weights, ae, shape))

@@ -8,8 +8,8 @@ from jaxtyping import Array, Float
 
 from aejax.errors import InputError
 
-__all__ = ["ArrayLike", "Autoencoder", "Batch", "Bottleneck", "Callback", "Corruption", "InputError", "Key", "Metrics",
-           "Network", "Params", "Penalty", "Range", "ReconstructionLoss", "Scalar", "SplitEncoder"]
+__all__ = ["ArrayLike", "Autoencoder", "Batch", "Bottleneck", "Callback", "Corruption", "InputError", "Key", "Masked",
+           "Metrics", "Network", "Params", "Penalty", "Range", "ReconstructionLoss", "Scalar", "SplitEncoder"]
 
 ArrayLike = Array | np.ndarray   # what a user may pass
 Key = Array                      # a typed key, jax.random.key(seed)
@@ -45,6 +45,20 @@ class Autoencoder(NamedTuple):
     reconstruct: Callable[[Params, Batch], Array] | None = None
     posterior: Callable[..., Any] | None = None
     log_likelihood: Callable[..., Array] | None = None
+
+
+class Masked(NamedTuple):
+    """A batch of which some values are unknown; inside an autoencoder it is one array, NaN at unknown places.
+
+    It needs a loss that leaves these out (`losses.known_values`) and a network that takes NaN (`networks.WithMask`).
+
+    Attributes:
+      values: (B, *shape), as data without a mask; what stands at unknown places does not matter, but is no NaN.
+      known_mask: bool, (B, *shape), True where a value is observed.
+    """
+
+    values: Any
+    known_mask: Any
 
 
 @runtime_checkable

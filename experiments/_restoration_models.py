@@ -21,21 +21,23 @@ FILL = -1.0   # what stands at unknown places; the U-Net knows it as such
 class Budget:
     """Sizes of one row; the smoke run's are as small as can be."""
 
-    channels: tuple[int, ...] = (8, 32, 64)
+    channels: tuple[int, ...] = (16, 32, 64)
     blocks: int = 1
     width: int = 1024        # of the dense networks
-    steps: int = 400         # of a U-Net
+    steps: int = 3000        # of a U-Net; a task may take a multiple of it
     dense_steps: int = 1600
-    batch_size: int = 128    # of a U-Net; a dense network's is twice that
-    rate: float = 2e-3       # of a U-Net; half of it for a dense network
+    batch_size: int = 16     # of a U-Net: many small steps learn more than few large ones in the same time
+    dense_batch_size: int = 256
+    rate: float = 1.5e-3     # of a U-Net
+    dense_rate: float = 1e-3
     test: int = 2000         # images that numbers are measured on
     choice: int = 200        # validation images that strengths and ways are chosen on
     linear: int = 58_000     # images that linear maps are fitted to
     shown: int = 10          # images in a figure
 
 
-SMOKE = Budget(channels=(2, 3), blocks=0, width=8, steps=2, dense_steps=2, batch_size=16, test=6, choice=3, linear=200,
-               shown=1)
+SMOKE = Budget(channels=(2, 3), blocks=0, width=8, steps=2, dense_steps=2, dense_batch_size=16, test=6, choice=3,
+               linear=200, shown=1)
 
 
 class Images(NamedTuple):
@@ -54,7 +56,6 @@ def unit(x: np.ndarray) -> np.ndarray:
 
 def unet(shape: tuple[int, ...], budget: Budget, **options: Any) -> networks.UNet:
     """The U-Net of every task with noise or missing detail."""
-    options = {"residual": False} | options
     return networks.UNet(shape=shape, channels=budget.channels, blocks=budget.blocks, **options)
 
 
@@ -71,19 +72,20 @@ def narrow(shape: tuple[int, ...], budget: Budget) -> networks.Dense:
 
 
 def train(network: Network, corruption: Corruption | None, x: np.ndarray, budget: Budget, seed: int, *,
-          activation: str = "sigmoid") -> tuple[Autoencoder, Params]:
-    """Adam with a rate that falls to 0 as a cosine, for the budget's steps, in whole passes over (a part of) x."""
-    small = isinstance(network, networks.UNet)
-    steps, batch_size, rate = ((budget.steps, budget.batch_size, budget.rate) if small else
-                               (budget.dense_steps, 2 * budget.batch_size, budget.rate / 2))
-    reconstruction = losses.squared_error(activation=activation)
+          share: float = 1.0) -> tuple[Autoencoder, Params]:
+    """Squared error of a linear output; Adam, warmed up, its rate falling to 0 as a cosine; `share` of the steps."""
+    steps, batch_size, rate = (
+        (max(2, round(share * budget.steps)), budget.batch_size, budget.rate) if isinstance(network, networks.UNet) else
+        (budget.dense_steps, budget.dense_batch_size, budget.dense_rate))
+    reconstruction = losses.squared_error(activation="identity")
     ae = (variants.standard(network, reconstruction=reconstruction) if corruption is None else
           variants.denoising(network, corruption=corruption, reconstruction=reconstruction))
-    x = x[: max(steps * batch_size, batch_size)]
     batch_size = min(batch_size, len(x))
-    epochs = max(1, round(steps / (len(x) // batch_size)))
-    optimizer = optax.adam(optax.cosine_decay_schedule(rate, epochs * (len(x) // batch_size)))
-    state, _ = fit(ae, x, optimizer=optimizer, key=jax.random.key(seed), epochs=epochs, batch_size=batch_size)
+    x = x[: steps * batch_size]
+    an_epoch = len(x) // batch_size
+    epochs = max(1, round(steps / an_epoch))
+    falling = optax.warmup_cosine_decay_schedule(0, rate, min(100, epochs * an_epoch // 2), epochs * an_epoch)
+    state, _ = fit(ae, x, optimizer=optax.adam(falling), key=jax.random.key(seed), epochs=epochs, batch_size=batch_size)
     return ae, state.params
 
 

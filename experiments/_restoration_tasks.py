@@ -38,34 +38,35 @@ NOTEBOOK = corruptions.masking_noise(0.5, fill=0.5, rescale=True)   # grey in [-
 def noise(images: Images, seed: int, budget: Budget) -> tuple[Values, Shown]:
     """Gaussian noise of std ½, not clipped."""
     corruption = corruptions.gaussian_noise(STD)
-    ae, params = train(unet(images.test.shape[1:], budget), corruption, images.train, budget, seed)
+    ae, params = train(unet(images.test.shape[1:], budget, residual=False), corruption, images.train, budget, seed)
     part = unit(images.train[: budget.linear])
     linear = denoising.linear_denoiser(part, corrupted(corruption, part, seed, 0))
     choice, noisy = (corrupted(corruption, x, seed, i) for i, x in ((1, images.choice), (2, images.test)))
     filters = {"median": (denoising.median, "size", (3, 5, 7)),
                "Gaussian blur": (denoising.gaussian, "std", (0.7, 1.0, 1.3, 1.6)),
-               "total variation": (denoising.total_variation, "weight", (0.3, 0.5, 0.7, 1.0)),
+               "total variation": (denoising.total_variation, "weight", (0.2, 0.3, 0.4, 0.5, 0.7)),
                "non-local means": (functools.partial(denoising.non_local_means, std=STD, patch_size=3), "strength",
-                                   (0.4, 0.6, 0.8, 1.0))}
+                                   (0.4, 0.6, 0.7, 0.8, 1.0))}
     found, values = {"noisy": noisy}, {}
     for name, (function, option, strengths) in filters.items():
         chosen, strength = choose(function, option, strengths, images.choice, choice)
         found[name] = chosen(noisy)
         values[f"chosen {option}: {name}"] = ("", [float(strength)])
-    found |= {"linear (Wiener)": linear(noisy), "ours": denoising.denoise(ae, params, noisy)}
+    found |= {"linear (Wiener)": linear(noisy), "ours": np.clip(denoising.denoise(ae, params, noisy), 0, 1)}
     return scores(images.test, found) | values, [("test image", images.test), *found.items()]
 
 
 def masked(images: Images, seed: int, budget: Budget) -> tuple[Values, Shown]:
     """Half of the pixels black, and nobody says which."""
     corruption = corruptions.masking_noise(0.5)
-    ae, params = train(unet(images.test.shape[1:], budget), corruption, images.train, budget, seed)
+    ae, params = train(unet(images.test.shape[1:], budget, residual=False), corruption, images.train, budget, seed,
+                       share=0.6)
     part = unit(images.train[: budget.linear])
     linear = denoising.linear_denoiser(part, corrupted(corruption, part, seed, 0))
     choice, noisy = (corrupted(corruption, x, seed, i) for i, x in ((1, images.choice), (2, images.test)))
     median, size = choose(denoising.median, "size", (1, 3, 5), images.choice, choice)
     found = {"masked": noisy, "median": median(noisy), "linear, blind": linear(noisy),
-             "ours": denoising.denoise(ae, params, noisy)}
+             "ours": np.clip(denoising.denoise(ae, params, noisy), 0, 1)}
     values = scores(images.test, found) | {"chosen size: median": ("", [float(size)])}
     return values, [("test image", images.test), *found.items()]
 
@@ -102,7 +103,7 @@ def hole(images: Images, seed: int, budget: Budget, *, hidden: str) -> tuple[Val
     else:
         corruption = corruptions.masking_noise(0.5 if hidden == "half known" else 0.8, fill=FILL)
     network = dense(shape, budget) if regions else unet(shape, budget, unknown=FILL)
-    ae, params = train(network, corruption, images.train, budget, seed)
+    ae, params = train(network, corruption, images.train, budget, seed, share=2.5)
     manifold, code_params = train(narrow(shape, budget), None, images.train, budget, seed)
     part = unit(images.train[: budget.linear])
     mean = part.mean(axis=0)
@@ -149,7 +150,7 @@ def _notebook(images: Images, known: np.ndarray, seed: int, budget: Budget) -> n
     from aejax.train import fit
     network = networks.Dense(shape=images.test.shape[1:], code_dim=min(500, budget.width), kernel_init="torch_linear")
     ae = variants.denoising(network, corruption=NOTEBOOK, reconstruction=losses.mean_squared_error())
-    size = min(2 * budget.batch_size, len(images.train))
+    size = min(budget.dense_batch_size, len(images.train))
     epochs = max(1, round(budget.dense_steps / (len(images.train) // size)))
     state, _ = fit(ae, images.train, optimizer=optax.adam(1e-3), key=jax.random.key(seed), epochs=epochs,
                    batch_size=size)
@@ -161,11 +162,11 @@ def _notebook(images: Images, known: np.ndarray, seed: int, budget: Budget) -> n
 def enlarged(images: Images, seed: int, budget: Budget, *, factor: int) -> tuple[Values, Shown]:
     """Super-resolution of box-downscaled images."""
     corruption = corruptions.downsample(factor)
-    ae, params = train(unet(images.test.shape[1:], budget), corruption, images.train, budget, seed)
+    ae, params = train(unet(images.test.shape[1:], budget), corruption, images.train, budget, seed, share=0.5)
     part, low = unit(images.train[: budget.linear]), super_resolution.downscale(images.test, factor)
     linear = denoising.linear_denoiser(part, super_resolution.downscale(part, factor))
     found = {"bicubic": super_resolution.bicubic(low, factor), "Lanczos": super_resolution.lanczos(low, factor),
-             "linear": linear(low), "ours": super_resolution.upscale(ae, params, low, factor)}
+             "linear": linear(low), "ours": np.clip(super_resolution.upscale(ae, params, low, factor), 0, 1)}
     found["ours, consistent"] = super_resolution.consistent_with(found["ours"], low)
     return (scores(images.test, found) | consistency(found, low),
             [("input", super_resolution.repeat(low, factor)), *found.items(), ("truth", images.test)])

@@ -19,7 +19,7 @@ import tyro
 from aejax import data
 from aejax.applications.classifier import FEATURES, NETWORK, SHAPE, WEIGHTS, features, logits, nearest, write_weights
 from aejax.autoencoder import to_range
-from aejax.train.step import epoch_order, init_state, step_key, train_step
+from aejax.train import fit
 from aejax.types import Autoencoder
 from experiments._record import BaseConfig, Record
 
@@ -53,8 +53,9 @@ def main(config: Config) -> Record:
             train, test, labels = train[:256], test[:100], labels[:100]
         batch_size = 32 if config.smoke else config.batch_size
         x = {"image": train, "label": dataset.train_labels[: len(train)]}
-        state, loss = _train(classifier(name in MIRRORED), x, jax.random.key(config.seed), epochs, batch_size,
-                             config.learning_rate)
+        rate = optax.cosine_decay_schedule(config.learning_rate, epochs * (len(train) // batch_size))
+        state, history = fit(classifier(name in MIRRORED), x, optimizer=optax.adam(rate), epochs=epochs,
+                             batch_size=batch_size, key=jax.random.key(config.seed))
         path = folder / f"{name}.safetensors"
         params = jax.tree.map(lambda leaf: leaf.astype(jnp.float16).astype(jnp.float32), state.params)   # as written
         found = jax.nn.log_softmax(logits(params, test), axis=1)
@@ -63,31 +64,13 @@ def main(config: Config) -> Record:
         distances, _ = nearest(features(params, test[:1000]), features(params, train))
         values = {"test accuracy": ("%", [100 * accuracy]),
                   "test cross-entropy": ("nats", [-float(jnp.mean(found[np.arange(len(labels)), labels]))]),
-                  "loss of the last epoch": ("nats", [loss]),
+                  "loss of the last epoch": ("nats", history["loss"][-1:]),
                   "test image to the nearest training image": ("feature unit", [float(distances.mean())]),
                   "weights": ("kB", [size / 1e3]),
                   "parameters": ("", [sum(leaf.size for leaf in jax.tree.leaves(params))]),
                   "features": ("", [FEATURES])}
         record.add(name, settings, values, seeds=[config.seed], n=len(test))
     return record
-
-
-def _train(ae: Autoencoder, x, key, epochs: int, batch_size: int, learning_rate: float):
-    """The state after the last epoch, and that epoch's mean loss; as `fit`, but each step is a program of its own: a
-    processor computes gradients of convolutions far more slowly inside of a compiled loop."""
-    examples = len(x["label"])
-    steps = examples // batch_size
-    optimizer = optax.adam(optax.cosine_decay_schedule(learning_rate, epochs * steps))
-    init_key, noise_key, order_key = (jax.random.fold_in(key, i) for i in range(3))
-    state = init_state(ae, optimizer, init_key, jax.tree.map(lambda leaf: leaf[:1], x))
-    advance = jax.jit(lambda state, key, batch: train_step(ae, optimizer, state, key, batch)[:2], donate_argnums=0)
-    for epoch in range(epochs):
-        order, losses = epoch_order(order_key, epoch, examples), []
-        for step in range(steps):
-            batch = jax.tree.map(lambda leaf, pick=order[step * batch_size: (step + 1) * batch_size]: leaf[pick], x)
-            state, metrics = advance(state, step_key(noise_key, epoch, step), batch)
-            losses.append(metrics["loss"])
-    return state, float(np.mean(losses))
 
 
 def classifier(mirrored: bool) -> Autoencoder:

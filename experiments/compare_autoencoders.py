@@ -16,7 +16,8 @@ import tyro
 from aejax import data, figures, metrics
 from aejax.applications.reconstruction import reconstruct
 from aejax.compare import NOTEBOOK_MASK, chosen, recipes
-from aejax.workflows import Training, baselines, measure, test_arrays, train
+from aejax.measuring import baselines, measure, test_arrays
+from aejax.workflows import Training, train
 from experiments._record import BaseConfig, Record
 
 RANGE = (-1.0, 1.0)

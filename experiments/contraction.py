@@ -10,6 +10,7 @@ Result: experiments/results/contraction.json, contraction_spectra.png, contracti
 """
 
 import dataclasses
+import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -89,6 +90,11 @@ def _tuning_loss(params, key, batch):
 
 
 CLASSIFIER = Autoencoder(init=None, encode=None, decode=None, loss=_tuning_loss, range=(0.0, 1.0))
+adam = functools.cache(optax.adam)   # one for each rate, and one `_classifier`: each new one is compiled anew
+
+
+def _classifier() -> Autoencoder:
+    return CLASSIFIER
 
 
 @jax.jit
@@ -154,7 +160,7 @@ def pretrain(name: str, points: dict[str, np.ndarray], seeds: np.ndarray, config
         ae = variants.standard(network, reconstruction=losses.cross_entropy())
         return network, jax.vmap(lambda seed: ae.init(jax.random.key(seed), images[:1]))(jnp.asarray(seeds))
     states, _ = train_points(makers(network)[name], images, points=points, seeds=seeds,
-                             shuffle_key=jax.random.key(SHUFFLE), optimizer=optax.adam(config.learning_rate),
+                             shuffle_key=jax.random.key(SHUFFLE), optimizer=adam(config.learning_rate),
                              epochs=config.pretraining_epochs, batch_size=config.batch_size)
     return network, states.params
 
@@ -179,8 +185,8 @@ def _run(name: str, points, seeds: np.ndarray, config: Config, train: Split, cho
         errors["validation"].append(np.asarray(_errors(states.params, chooser.images, chooser.labels)))
         if test is not None:
             errors["test"].append(np.asarray(_errors(states.params, test.images, test.labels)))
-    train_points(lambda: CLASSIFIER, {"image": train.images, "label": train.labels}, points={}, seeds=seeds,
-                 optimizer=optax.adam(config.tuning_rate), shuffle_key=jax.random.key(SHUFFLE),
+    train_points(_classifier, {"image": train.images, "label": train.labels}, points={}, seeds=seeds,
+                 optimizer=adam(config.tuning_rate), shuffle_key=jax.random.key(SHUFFLE),
                  epochs=config.tuning_epochs, batch_size=config.batch_size, params=start, on_epoch_end=score)
     validation = np.stack(errors["validation"])
     best = validation.argmin(axis=0)   # the epoch is chosen on validation, for each seed

@@ -20,11 +20,11 @@ from aejax import data, figures, networks, variants
 from aejax.applications.intrinsic_dimension import (
     knee,
     maximum_likelihood,
-    neighbours,
     suggest_code_dim,
     two_nn,
     variance_dimensions,
 )
+from aejax.applications.neighbours import neighbours
 from aejax.applications.reconstruction import pca
 from aejax.train import sweep
 from experiments._record import BaseConfig, Record

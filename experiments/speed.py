@@ -18,7 +18,7 @@ import tyro
 
 from aejax import corruptions, data, figures, losses, networks, variants
 from aejax.types import Autoencoder
-from experiments import _peers
+from experiments import _floor, _peers
 from experiments._apart import Apart
 from experiments._harness import Call, interleaved, spread
 from experiments._ours import program, sweeping, training
@@ -80,14 +80,14 @@ def dense(record: Record, work: Work, code_dim: int) -> None:
     x = _peers.signed(work.train)
     calls: dict[str, Call] = {"ours": training(ae, work.train, work.budget, work.test),
                               "denoising": training(noisy, work.train, work.budget, work.test),
-                              "products": _peers.products(x, code_dim, config.batch_size),
-                              "hand-written SGD": _peers.hand_written(x, code_dim, config.batch_size),
-                              "peak": _peers.peak(side)}
+                              "products": _floor.products(x, code_dim, config.batch_size),
+                              "hand-written SGD": _floor.hand_written(x, code_dim, config.batch_size),
+                              "peak": _floor.peak(side)}
     calls |= {name: Apart(make, work.train, x, code_dim, config.batch_size)
               for name, (package, make) in _peers.PEERS.items() if package in work.peers}
     seconds = interleaved(calls, config.rounds)
     peak = 2 * side**3 / float(np.median(seconds.pop("peak"))) / 1e9
-    flops = _peers.product_flops(len(work.train), SIZE, code_dim)
+    flops = _floor.product_flops(len(work.train), SIZE, code_dim)
     ours = seconds.pop("ours")
     for name, each in [*seconds.items(), ("ours", ours)]:   # ours last: its row says that the group is complete
         speed = flops / np.median(each) / 1e9
@@ -159,7 +159,7 @@ def sweeps(record: Record, work: Work) -> None:
         calls = {f"{name}, {models} models": sweeping(make, train, grid, own_seeds, work.budget),
                  f"{name}, one fit": training(one, train, work.budget)}
         if name == "standard":
-            calls[f"{name}, products of {models} models"] = _peers.products(
+            calls[f"{name}, products of {models} models"] = _floor.products(
                 _peers.signed(train), 30, work.config.batch_size, models)
         against(record, work, calls, f"{name}, one fit", work.config.rounds, settings, "sweep ")
 

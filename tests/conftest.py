@@ -1,9 +1,13 @@
 """Strict flags and shared fixtures of all tests."""
 
+import gc
 import os
 
-# Compiling takes most of the suite's time, running next to none: ask LLVM for less. Before JAX starts its backend.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+# Compiling takes most of the suite's time, running next to none: ask LLVM for less, and XLA for its plain emitters and
+# one module, which halves the rest. Before JAX starts its backend; processes that tests start inherit it.
+os.environ.setdefault("XLA_FLAGS", " ".join((
+    "--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true",
+    "--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1")))
 
 import chex
 import jax
@@ -19,6 +23,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 @pytest.fixture(scope="session", autouse=True)
 def _compiled_programs(pytestconfig):
     """Keeps compiled programs between runs of the suite, for each of its processes: JAX writes entries in place."""
+    gc.freeze()   # what is imported and collected stays: tracing makes so much that it would be looked through often
     own = os.environ.get("PYTEST_XDIST_WORKER", "")
     jax.config.update("jax_compilation_cache_dir", str(pytestconfig.cache.mkdir(f"xla{own}")))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

@@ -6,7 +6,7 @@ import pytest
 
 from aejax import losses, variants
 from aejax.autoencoder import autoencoder, check_data, to_range
-from aejax.types import InputError
+from aejax.types import InputError, Masked
 
 
 class Own(nn.Module):
@@ -87,3 +87,20 @@ def test_a_table_without_range():
     ae = variants.standard(Own(), reconstruction=losses.squared_error(activation="identity", range=None))
     x = jnp.array([[-50.0, 3.0, 0.0, 7.0, 1e4]])
     assert ae.range is None and np.isfinite(ae.loss(ae.init(jax.random.key(0), x), jax.random.key(1), x)[0])
+
+
+def test_unknown_values_enter_as_nan_whatever_stands_there(dense, images):
+    """The same door for arrays and for pairs of values and mask: range, shape, and NaN where unknown."""
+    seen = []
+
+    def corruption(key, x):
+        seen.append(x)
+        return jnp.where(jnp.isnan(x), 0.0, x)
+    ae = autoencoder(dense, corruption=corruption, reconstruction=losses.known_values(losses.squared_error()))
+    params = ae.init(jax.random.key(0), images)
+    known = np.random.default_rng(0).random(images.shape) < 0.5
+    pairs = [Masked(np.where(known, images, np.uint8(fill)), known) for fill in (0, 200)]
+    first, second = (ae.loss(params, jax.random.key(1), pair)[0] for pair in pairs)
+    assert first == second and np.isfinite(first)
+    np.testing.assert_array_equal(jnp.isnan(seen[0]), ~known)
+    np.testing.assert_allclose(seen[0][known], images[known] / 255, rtol=1e-6)

@@ -8,17 +8,17 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "aejax"
 LAYERS = [
-    {"errors", "flags"}, {"types"}, {"files", "threefry"},
+    {"errors", "flags"}, {"types"}, {"files", "threefry"}, {"locking"},
     {"corruptions", "losses", "networks", "bottlenecks", "jacobian", "metrics", "data", "photographs"},
     {"autoencoder"}, {"variants", "train"}, {"recipes", "applications"},
     {"runs", "figures", "trackers", "measured_noise"}, {"report", "estimators", "export", "doctor", "contact_sheet",
      "detection"},
-    {"workflows"}, {"compare", "grids", "explorer", "gallery"}, {"verbs"}, {"cli"},
+    {"workflows"}, {"measuring"}, {"compare", "grids", "explorer", "gallery"}, {"verbs"}, {"cli"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-INSIDE_TRAIN = {"resident": -1, "step": 0, "memory": 0, "leaves": 0, "storage": 0, "hosts": 0, "devices": 0,
-                "interruption": 0, "feed": 1, "evaluation": 1, "diagnosis": 1, "checkpoints": 1, "parallel": 2,
-                "progress": 2, "points": 2, "fit": 3, "sweep_result": 2, "sweep": 3}
+INSIDE_TRAIN = {"resident": -1, "step": 0, "memory": 0, "leaves": 0, "storage": 0, "differences": 0, "hosts": 0,
+                "devices": 0, "interruption": 0, "feed": 1, "evaluation": 1, "diagnosis": 1, "checkpoints": 1,
+                "parallel": 2, "progress": 2, "points": 2, "fit": 3, "sweep_result": 2, "sweep": 3}
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
 

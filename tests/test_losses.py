@@ -54,3 +54,22 @@ def test_range_goes_with_the_activation(loss, range):
 def test_activation_that_cannot_reach_the_range(options):
     with pytest.raises(InputError):
         losses.squared_error(**options)
+
+
+@pytest.mark.parametrize("loss", [losses.squared_error(), losses.squared_error(activation="identity", range=None),
+                                  losses.mean_squared_error(), losses.cross_entropy()])
+def test_unknown_values_add_nothing(loss):
+    """The oracle: the same loss of the known values, taken out; for the mean, of them over all."""
+    rng = np.random.default_rng(0)
+    output, x = jnp.asarray(rng.normal(size=(4, 6)), jnp.float32), jnp.asarray(rng.random((4, 6)), jnp.float32)
+    known = np.arange(6) < 4
+    masked = losses.known_values(loss)
+    holes = jnp.where(known[None], x, jnp.nan)
+    scale = 4 / 6 if loss.range == (-1.0, 1.0) else 1.0
+    np.testing.assert_allclose(masked.per_example(output, holes), scale * loss.per_example(output[:, :4], x[:, :4]),
+                               rtol=1e-5)
+    np.testing.assert_array_equal(masked.per_example(output, jnp.full((4, 6), jnp.nan)), 0)
+    np.testing.assert_array_equal(masked.per_example(output, x), loss.per_example(output, x))
+    gradient = jax.grad(lambda output: masked.per_example(output, holes).sum())(output)
+    assert (gradient[:, 4:] == 0).all() and (gradient[:, :4] != 0).all()
+    assert (masked.activation, masked.range) == (loss.activation, loss.range)

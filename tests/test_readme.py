@@ -36,6 +36,20 @@ def test_the_example_prints_what_it_says():
     assert printed.getvalue() == output
 
 
+EXAMPLES = [(page, *pair) for page in PAGES if page != README
+            for pair in re.findall(r"```python\n(.*?)```\n```\n(.*?)```", page.read_text(), re.DOTALL)]
+
+
+@pytest.mark.parametrize(("page", "code", "output"), EXAMPLES, ids=[
+    f"{page.stem}-{i}" for i, (page, *_) in enumerate(EXAMPLES)])
+def test_examples_of_the_docs_print_what_they_say(page, code, output, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, page.name, "exec"), {})
+    assert printed.getvalue() == output
+
+
 COMMANDS = re.findall(r"`(aejax [^`]+)`", TEXT)
 
 

@@ -21,6 +21,7 @@ from safetensors.numpy import save as serialise
 from aejax.autoencoder import check_data, to_range
 from aejax.data.published import LABELS
 from aejax.files import atomic
+from aejax.networks.convolution import Convolution
 from aejax.types import ArrayLike, InputError, Params
 
 SHAPE = (28, 28, 1)
@@ -52,7 +53,7 @@ class ClassifierNetwork(nn.Module):
     """2×2 pixels as four channels, three 3×3 convolutions down to 4×4×48, a dense layer of features, logits."""
 
     def setup(self):
-        self.convolutions = [nn.Conv(32, (3, 3)), nn.Conv(64, (3, 3), strides=2), nn.Conv(48, (3, 3), strides=2)]
+        self.convolutions = [Convolution(32), Convolution(64, stride=2), Convolution(48, stride=2)]
         self.hidden, self.out = nn.Dense(FEATURES), nn.Dense(10)
 
     def features(self, x: Float[Array, "batch 28 28 1"]) -> Float[Array, "batch features"]:

@@ -22,6 +22,10 @@ def _encode(ae: Autoencoder, params: Params, x: Batch) -> jax.Array:
     return ae.encode(params, x)
 
 
+def _decode(ae: Autoencoder, params: Params, codes: Batch) -> jax.Array:
+    return ae.decode(params, codes)
+
+
 def _jacobian_norm(ae: Autoencoder, params: Params, x: Batch) -> jax.Array:
     return jnp.sqrt(jacobian.squared_norm(functools.partial(ae.encode, params), x))
 
@@ -34,6 +38,11 @@ def reconstruct(ae: Autoencoder, params: Params, x: np.ndarray, *, batch_size: i
 def encode(ae: Autoencoder, params: Params, x: np.ndarray, *, batch_size: int = 1024) -> np.ndarray:
     """The code of every example, (N, code_dim)."""
     return in_batches(_encode, ae, params, x, batch_size)
+
+
+def decode(ae: Autoencoder, params: Params, codes: np.ndarray, *, batch_size: int = 1024) -> np.ndarray:
+    """What each code (N, code_dim) decodes to, (N, *shape) in `ae.range`."""
+    return in_batches(_decode, ae, params, codes, batch_size)
 
 
 def jacobian_norm(ae: Autoencoder, params: Params, x: np.ndarray, *, batch_size: int = 64) -> np.ndarray:

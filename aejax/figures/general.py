@@ -50,8 +50,10 @@ def image_rows(path: str | Path, rows: Sequence[tuple[str, np.ndarray]], *, titl
     `cell` is the width of an image, in inches.
     """
     count = max(len(images) for _, images in rows)
-    figure = _figure(cell * count + 2.3, 1.065 * cell * len(rows) + (0.4 if title else 0.1))
+    longest = max(len(label) for label, _ in rows)
+    figure = _figure(1.08 * cell * count + 0.075 * longest + 0.4, 1.08 * cell * len(rows) + (0.4 if title else 0.1))
     axes = figure.subplots()   # one for all: it costs as much as fifty images
+    axes.set_anchor("E")   # what is over stays at the left, where labels may need it
     height, width = (max(images.shape[axis] for _, images in rows) for axis in (1, 2))
     side = 1.08 * max(height, width)   # of a cell
     for line, (_, images) in enumerate(rows):

@@ -31,6 +31,16 @@ class DataFlags:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class DataOfRunFlags:
+    """Which examples a verb that reads a run looks at."""
+
+    data: Annotated[str | None, arg(metavar="NAME|PATH", help_behavior_hint=OPTIONAL)] = None
+    """Other data than the run was trained on."""
+    data_dir: Place = None
+    """Folder with IDX files or prepared sets; AEJAX_DATA_DIR if not given."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class DeviceFlags:
     """What to train on."""
 

@@ -6,19 +6,15 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from aejax.flags.common import OPTIONAL, Place
+from aejax.flags.common import DataOfRunFlags
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Evaluate:
+class Evaluate(DataOfRunFlags):
     """Measure a run on held-out data, beside its baselines."""
 
     run: Positional[Annotated[Path, arg(metavar="RUN")]]
     """Run folder."""
-    data: Annotated[str | None, arg(metavar="NAME|PATH", help_behavior_hint=OPTIONAL)] = None
-    """Other data than the run was trained on."""
-    data_dir: Place = None
-    """Folder with IDX files or prepared sets; AEJAX_DATA_DIR if not given."""
     json: bool = False
     """Print JSON instead of a table."""
 

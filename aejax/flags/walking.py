@@ -6,19 +6,15 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from aejax.flags.common import OPTIONAL, Float, Place
+from aejax.flags.common import OPTIONAL, DataOfRunFlags, Float, Place
 
 _Run = Positional[Annotated[Path, arg(metavar="RUN")]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class OfRun:
+class OfRun(DataOfRunFlags):
     """Which examples, and where the results go."""
 
-    data: Annotated[str | None, arg(metavar="NAME|PATH", help_behavior_hint=OPTIONAL)] = None
-    """Other data than the run was trained on."""
-    data_dir: Place = None
-    """Folder with IDX files or prepared sets; AEJAX_DATA_DIR if not given."""
     overwrite: bool = False
     """Replace results that --output already holds."""
 

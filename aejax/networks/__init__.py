@@ -1,5 +1,5 @@
 """Encoder and decoder as pure flax.linen modules: `Dense` for vectors and small images, `Convolutional` for images,
-`UNet`, with skip connections, for restoration.
+`UNet`, with skip connections, for restoration, `WithMask`, any network where values are unknown.
 
 `decode` ends before the output activation, which belongs to the loss (`aejax.losses`). No module here couples the
 examples of a batch (no BatchNorm), so that the Jacobian of one example is well defined.
@@ -18,6 +18,7 @@ from aejax.networks.common import (
 from aejax.networks.convolutional import Convolutional
 from aejax.networks.dense import Dense
 from aejax.networks.unet import UNet
+from aejax.networks.with_mask import WithMask
 
 __all__ = ["ACTIVATIONS", "KERNEL_INITS", "PRECISIONS", "Activation", "Convolutional", "Dense", "UNet",
-           "activation_function", "depth_to_space", "full_precision", "repeat_phases"]
+           "WithMask", "activation_function", "depth_to_space", "full_precision", "repeat_phases"]

@@ -43,11 +43,11 @@ def _patches(x: Array, size: tuple[int, int], stride: int) -> Array:
 
 
 class Convolution(nn.Module):
-    """A 3×3 convolution with a bias; the parameters are those of `flax.linen.Conv`.
+    """A 3×3 convolution with a bias, padded as "SAME"; the parameters are those of `flax.linen.Conv`.
 
     Attributes:
       features: output channels.
-      stride: 1, or 2 to halve height and width.
+      stride: 1, or 2 to halve height and width, rounded up.
       kernel_init: of the kernel; the bias starts at 0.
       precision: of the factors, as for `Dense`; the sum is float32.
     """
@@ -61,7 +61,13 @@ class Convolution(nn.Module):
     def __call__(self, x: Float[Array, "batch h w c"]) -> Float[Array, "batch h2 w2 features"]:
         kernel = self.param("kernel", self.kernel_init, (3, 3, x.shape[-1], self.features))
         bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
-        before = 1 if self.stride == 1 else 0   # with stride 2, even sizes need no zeros before
         factors = PRECISIONS[self.precision]
+        padding = tuple(_same(size, self.stride) for size in x.shape[1:3])
         return convolve(x.astype(factors), kernel.astype(factors), stride=self.stride,
-                        padding=((before, 1), (before, 1))) + bias[None, None, None]
+                        padding=padding) + bias[None, None, None]
+
+
+def _same(size: int, stride: int) -> tuple[int, int]:
+    """Zeros before and after, so that ⌈size / stride⌉ places see 3 pixels each."""
+    zeros = max((-(-size // stride) - 1) * stride + 3 - size, 0)
+    return zeros // 2, zeros - zeros // 2

@@ -17,7 +17,7 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +27,9 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from aejax.files import SUMS, checksums, damage, locked, writing
+from aejax.files import SUMS, checksums, damage, writing
+from aejax.locking import locked
+from aejax.train.differences import refuse_differences
 from aejax.train.leaves import digest, kind, layout, named, place, to_host
 from aejax.train.storage import Storage, about, storage_errors
 from aejax.types import InputError
@@ -222,9 +224,9 @@ class Checkpoints:
         saved, leaves = about(folder), named(target)
         kinds = {name: kind(leaf) for name, leaf in leaves.items()}
         digests = {name: leaf.pop("sha256") for name, leaf in saved["leaves"].items()}
-        _refuse(_counting(saved["configuration"]), _counting(self.configuration),
-                f"{folder}: a checkpoint of another configuration")
-        _refuse(saved["leaves"], kinds, f"{folder}: a checkpoint of another model or optimiser")
+        refuse_differences(_counting(saved["configuration"]), _counting(self.configuration),
+                           f"{folder}: a checkpoint of another configuration")
+        refuse_differences(saved["leaves"], kinds, f"{folder}: a checkpoint of another model or optimiser")
         arrays = self._storage.read(folder, {name: np.empty(*layout(leaf)) for name, leaf in leaves.items()})
         for name, array in arrays.items():
             if digest(name, kinds[name], array) != digests[name]:
@@ -243,27 +245,3 @@ def _loss(folder: Path) -> float | None:
 
 def _counting(configuration: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in configuration.items() if name not in MAY_DIFFER}
-
-
-def _refuse(saved: Mapping[str, Any], asked: Mapping[str, Any], what: str) -> None:
-    """Raises an `InputError` that shows where `asked` is not what was `saved`."""
-    different = list(_differences(saved, asked))
-    if different:
-        more = f"; and {len(different) - 5} more" if len(different) > 5 else ""
-        raise InputError(f"{what} ({'; '.join(different[:5])}{more}); choose another folder, or what was saved")
-
-
-def _differences(saved: Any, asked: Any, name: str = "") -> Iterator[str]:
-    """One text for each value that differs; a part that is None is one that is not there."""
-    if isinstance(saved, Mapping) and isinstance(asked, Mapping):
-        for key in sorted({*saved, *asked}):
-            yield from _differences(saved.get(key), asked.get(key), f"{name}.{key}" if name else key)
-    elif saved is None or asked is None or saved != asked:
-        if saved is not asked:
-            yield (f"{name}: saved without, {_text(asked)} asked" if saved is None else
-                   f"{name}: {_text(saved)} saved, asked without" if asked is None else
-                   f"{name}: {_text(saved)} saved, {_text(asked)} asked")
-
-
-def _text(value: Any) -> str:
-    return " ".join(f"{key}={part}" for key, part in value.items()) if isinstance(value, Mapping) else str(value)

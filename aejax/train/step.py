@@ -28,12 +28,15 @@ class TrainState:
 
 def init_state(ae: Autoencoder, optimizer: optax.GradientTransformation, key: Key, x: Batch) -> TrainState:
     """The state before the first step, by one program; `x` is a batch, or one example with its leading axis."""
-    def initial(key: Key, x: Batch) -> TrainState:
-        params = ae.init(key, x)
-        return TrainState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
-    state = jax.jit(initial)(key, x)
+    state = _initial(key, x, ae=ae, optimizer=optimizer)
     getattr(ae.init, "check", lambda params, x: None)(state.params, x)
     return state
+
+
+@functools.partial(jax.jit, static_argnames=("ae", "optimizer"))   # kept: the next fit of the same two compiles nothing
+def _initial(key: Key, x: Batch, *, ae: Autoencoder, optimizer: optax.GradientTransformation) -> TrainState:
+    params = ae.init(key, x)
+    return TrainState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
 
 
 def train_step(ae: Autoencoder, optimizer: optax.GradientTransformation, state: TrainState, key: Key, batch: Batch,

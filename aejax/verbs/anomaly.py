@@ -24,7 +24,7 @@ from aejax.recipes import Recipe, build, build_corruption, nearest
 from aejax.runs import Run, check_folder
 from aejax.trackers import Progress
 from aejax.types import InputError, Range
-from aejax.verbs.common import given, load, numbers, say_device, source_of
+from aejax.verbs.common import given, load, numbers, refuse_to_replace, say_device, source_of
 from aejax.workflows import Training, check_training, train_run
 
 logger = logging.getLogger("aejax")
@@ -193,9 +193,7 @@ def score(flags: Any, *, command: str) -> None:
     inputs = sources.read_inputs(flags.path, run.shape, run.config["data"]["standardiser"],
                                  label_column=flags.label_column, columns=decision.columns, skip_damaged=True)
     sheet = target.with_suffix(".png")
-    for path in (target, sheet) if inputs.pictures else (target,):
-        if path.exists() and not flags.overwrite:
-            raise InputError(f"{path} exists: choose another --output, or add --overwrite")
+    refuse_to_replace((target, sheet) if inputs.pictures else (target,), flags.overwrite)
     for note in inputs.notes:
         logger.info("%s", note)
     for reason in inputs.skipped:
@@ -208,7 +206,8 @@ def score(flags: Any, *, command: str) -> None:
         _sheet(sheet, run, decision, inputs.x, scores)
         print(sheet.resolve())
     print(target.resolve())
-    skipped = f"{len(inputs.skipped)} pictures skipped, all others are scored" if inputs.skipped else ""
+    count = len(inputs.skipped)
+    skipped = f"{count} picture{'s' if count > 1 else ''} skipped, all others are scored" if count else ""
     if flags.fail_on_anomaly and flagged.any():
         raise CheckFailedError(f"{flagged.sum()} of {len(scores)} are odd: see {target}"
                                f"{f'; {skipped}' if skipped else ''}")

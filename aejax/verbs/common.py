@@ -1,9 +1,9 @@
-"""What several verbs share: reading data as the flags say, and printing."""
+"""What several verbs share: reading data as the flags or a run say, guarding earlier results, and printing."""
 
 import logging
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,9 @@ import jax
 
 from aejax import data as sources
 from aejax.compare import COLUMNS
-from aejax.runs import device
+from aejax.measuring import Row
+from aejax.runs import Run, device
 from aejax.types import InputError
-from aejax.workflows import Row
 
 logger = logging.getLogger("aejax")
 
@@ -45,6 +45,43 @@ def load(flags: Any, source: str | None = None) -> sources.Dataset:
     return sources.load(source or flags.data, data_dir=flags.data_dir, size=size(flags.size),
                         label_column=flags.label_column, seed=getattr(flags, "seed", 0),
                         patches=size(getattr(flags, "patches", None), "patches"))
+
+
+def data_of(run: Run, *, data: str | None = None, data_dir: Path | None = None, resize: bool = False,
+            otherwise: str = "name them with --data") -> sources.Dataset:
+    """What a run was trained on, loaded as its config says, or `data` instead; of the shape that the run takes.
+
+    Says when the data have changed since. `resize` is for pictures of another size in `data`, `otherwise` what to do
+    about a run that does not say how its data were loaded.
+
+    Raises:
+      InputError: such a run, or data of another shape.
+    """
+    trained_on = run.config["data"]["load"]
+    if data is None and trained_on is None:
+        raise InputError(f"{run.path} does not say how its data were loaded: {otherwise}")
+    if data is None:
+        arguments = dict(trained_on)
+    else:
+        arguments = {"source": data, "size": run.shape[:2] if resize and len(run.shape) == 3 else None}
+    source = arguments.pop("source")
+    found = sources.load(source, **arguments | given(data_dir=data_dir))
+    if found.shape != run.shape:
+        raise InputError(f"{found.name}: examples of shape {found.shape}, but {run.path} takes {run.shape}")
+    if data is None and found.digest != run.config["data"]["sha256"]:
+        logger.warning("%s has changed since the run was trained on it (its sha256 differs)", source)
+    return found
+
+
+def refuse_to_replace(targets: Iterable[Path], overwrite: bool) -> None:
+    """Refuses results that are there already, unless `overwrite`; changes nothing.
+
+    Raises:
+      InputError: naming the first of them.
+    """
+    for target in targets:
+        if target.exists() and not overwrite:
+            raise InputError(f"{target} exists: choose another --output, or add --overwrite")
 
 
 def size(text: str | None, flag: str = "size") -> tuple[int, int] | None:

@@ -22,7 +22,7 @@ from aejax.photographs import read_photograph, write_photograph
 from aejax.recipes import MASKS, fill_of
 from aejax.runs import Run, load
 from aejax.types import InputError
-from aejax.verbs.common import given
+from aejax.verbs.common import data_of, given, refuse_to_replace
 
 logger = logging.getLogger("aejax")
 _OF_METHOD = {"steps": ("projection", "energy"), "restarts": ("energy",), "prior_weight": ("energy",)}
@@ -38,9 +38,7 @@ def reconstruct(flags: Any, *, command: str) -> None:
     figure = flags.output / "figure.png"
     while figure in targets:   # a picture of that name
         figure = figure.with_name(f"_{figure.name}")
-    for target in (*targets, figure) if inputs.pictures else targets:
-        if target.exists() and not flags.overwrite:
-            raise InputError(f"{target} exists: choose another --output, or add --overwrite")
+    refuse_to_replace((*targets, figure) if inputs.pictures else targets, flags.overwrite)
     for note in inputs.notes:
         logger.info("%s", note)
     outputs = reconstruct_images(run.ae, run.params, inputs.x)
@@ -143,11 +141,7 @@ def _warn_unless(run: Run, fits: Callable[[str], bool], what: str) -> None:
 
 def _prior(run: Run) -> CodePrior:
     """The Gaussian of the codes of the run's own training data."""
-    arguments = dict(run.config["data"]["load"] or {})
-    if "source" not in arguments:
-        raise InputError(f"{run.path} does not say what it was trained on, and energy needs the codes of these data: "
-                         "take another --method")
-    data = sources.load(arguments.pop("source"), **arguments)
+    data = data_of(run, otherwise="energy needs the codes of these data, take another --method")
     rows = np.linspace(0, len(data.train) - 1, min(PRIOR_EXAMPLES, len(data.train))).astype(int)
     return code_prior(encode(run.ae, run.params, data.train[rows]))
 
@@ -239,7 +233,5 @@ def _targets(place: Path, output: Path, overwrite: bool) -> tuple[dict[Path, Pat
     for source, target in targets.items():
         if target.resolve() == source.resolve():
             raise InputError(f"--output {output}: {source} itself would be replaced; choose another folder")
-    for target in (*targets.values(), sheet):
-        if target.exists() and not overwrite:
-            raise InputError(f"{target} exists: choose another --output, or add --overwrite")
+    refuse_to_replace((*targets.values(), sheet), overwrite)
     return targets, sheet

@@ -22,7 +22,7 @@ from aejax.data.dataset import Standardiser
 from aejax.files import atomic
 from aejax.runs import Run, load
 from aejax.types import InputError
-from aejax.verbs.common import given, print_aligned
+from aejax.verbs.common import data_of, given, print_aligned, refuse_to_replace
 
 logger = logging.getLogger("aejax")
 HELD_OUT = 1000   # test images on which a walk's errors are measured
@@ -115,17 +115,8 @@ class _Data:
     def dataset(self) -> sources.Dataset:
         """Of the shape that the run takes."""
         if self.loaded is None:
-            run, flags = self.run, self.flags
-            trained_on = run.config["data"]["load"]
-            if flags.data is None and trained_on is None:
-                raise InputError(f"{run.path} does not say how its data were loaded: name them with --data")
-            arguments = {} if flags.data else dict(trained_on)
-            source = flags.data or arguments.pop("source")
             with _silence():
-                found = sources.load(source, **arguments | given(data_dir=flags.data_dir))
-            if found.shape != run.shape:
-                raise InputError(f"{found.name}: examples of shape {found.shape}, but {run.path} takes {run.shape}")
-            self.loaded = found
+                self.loaded = data_of(self.run, data=self.flags.data, data_dir=self.flags.data_dir)
         return self.loaded
 
     def say(self) -> None:
@@ -194,9 +185,7 @@ def _numbers(unit: dict[str, np.ndarray], data: _Data) -> list[list[str]]:
 def _free(flags: Any, *names: str) -> list[Path]:
     """The paths of results in --output, none of which is there unless --overwrite."""
     paths = [flags.output.expanduser() / name for name in names]
-    for path in paths:
-        if path.exists() and not flags.overwrite:
-            raise InputError(f"{path} exists: choose another --output, or add --overwrite")
+    refuse_to_replace(paths, flags.overwrite)
     return paths
 
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 from scipy.spatial.distance import cdist
 
 from aejax import data
@@ -36,6 +37,19 @@ def test_the_accuracy_it_states_is_the_measured_one(name, least):
     params, _ = classifier.read_weights(classifier.WEIGHTS / f"{name}.safetensors")
     assert sum(leaf.size for leaf in jax.tree.leaves(params)) == found["parameters"]
     assert (classifier.WEIGHTS / f"{name}.safetensors").stat().st_size == round(1e3 * found["weights"])
+
+
+def test_its_convolutions_are_those_of_flax():
+    params, _ = classifier.read_weights(classifier.WEIGHTS / "mnist.safetensors")
+    x = jnp.asarray(DIGITS.test[:20], jnp.float32) / 255
+    found = classifier.features(params, x)
+    x = x.reshape(-1, 14, 2, 14, 2).transpose(0, 1, 3, 2, 4).reshape(-1, 14, 14, 4)
+    for i, (width, stride) in enumerate(((32, 1), (64, 2), (48, 2))):
+        convolution = nn.Conv(width, (3, 3), strides=stride, padding="SAME")
+        x = nn.relu(convolution.apply({"params": params[f"convolutions_{i}"]}, x))
+    expected = nn.relu(nn.Dense(classifier.FEATURES).apply({"params": params["hidden"]}, x.reshape(20, -1)))
+    assert expected.max() > 1
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_weights_are_small_and_in_the_wheel():

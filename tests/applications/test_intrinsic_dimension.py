@@ -1,15 +1,14 @@
 import numpy as np
 import pytest
 
-from aejax.applications import intrinsic_dimension
 from aejax.applications.intrinsic_dimension import (
     knee,
     maximum_likelihood,
-    neighbours,
     suggest_code_dim,
     two_nn,
     variance_dimensions,
 )
+from aejax.applications.neighbours import neighbours
 from aejax.types import InputError
 
 RNG = np.random.default_rng(0)
@@ -37,28 +36,6 @@ def test_known_manifolds(points, dimension):
     assert maximum_likelihood(distances, k=3) == pytest.approx(maximum_likelihood(distances[:, :3]))
 
 
-def test_distances_are_scikit_learns():
-    learn = pytest.importorskip("sklearn.neighbors")
-    x = RNG.normal(size=(300, 3, 4)).astype(np.float32) + 3000   # far from 0, where float32 products lose digits
-    expected = learn.NearestNeighbors(n_neighbors=7).fit(x.reshape(300, -1)).kneighbors()[0]
-    found = neighbours(x, 7, chunk_size=64)
-    np.testing.assert_allclose(found.distances, expected, rtol=1e-4)
-    assert found.points == 300 and found.duplicates == 0
-    some = neighbours(x, 7, anchors=50, seed=3).distances
-    assert len(some) == 50 and all(np.isclose(found.distances, row, rtol=1e-4).all(axis=1).any() for row in some)
-
-
-def test_memory_is_bounded_whatever_k(monkeypatch):
-    x = RNG.normal(size=(90, 5))
-    whole, most = neighbours(x, 60, chunk_size=32).distances, []
-    original = intrinsic_dimension._distances
-    monkeypatch.setattr(intrinsic_dimension, "_distances", lambda flat, rows, near: (
-        most.append(8 * near.size * flat.shape[1]), original(flat, rows, near))[1])
-    monkeypatch.setattr(intrinsic_dimension, "EXACT_BYTES", 20_000)
-    np.testing.assert_array_equal(neighbours(x, 60, chunk_size=32).distances, whole)
-    assert max(most) <= 20_000 and len(most) > 10
-
-
 def test_the_formula_by_hand():
     distances = np.array([[1.0, 2.0, 4.0], [1.0, 1.0, 2.0]])
     mean = np.mean([np.log(4) + np.log(2), 2 * np.log(2)])   # of Σ_{j<3} log(T_3 / T_j)
@@ -71,11 +48,6 @@ def test_equal_points_count_once():
     once, twice = neighbours(x, 5), neighbours(np.concatenate([x, x[:100], -0.0 * x[:1], 0.0 * x[:1]]), 5)
     assert twice.duplicates == 101 and twice.points == 401 and (twice.distances > 0).all()
     assert maximum_likelihood(twice.distances) == pytest.approx(maximum_likelihood(once.distances), rel=0.05)
-
-
-def test_bytes_are_scaled():
-    x = RNG.integers(0, 256, (50, 4, 4, 1), np.uint8)
-    np.testing.assert_allclose(neighbours(x, 3).distances, neighbours(x / 255.0, 3).distances, rtol=1e-5)
 
 
 def test_variance_is_that_of_the_singular_values():
@@ -102,10 +74,6 @@ def test_advice():
 
 
 @pytest.mark.parametrize(("call", "parts"), [
-    (lambda: neighbours(np.eye(4), 4), ["4 different points", "at least 5"]),
-    (lambda: neighbours(np.ones((9, 2)), 2), ["1 different points", "8 equal ones"]),
-    (lambda: neighbours(np.eye(4), 0), ["k = 0"]),
-    (lambda: neighbours(np.array([[1.0], [np.nan], [2.0]]), 1), ["1 values are NaN"]),
     (lambda: maximum_likelihood(np.ones((5, 3)), k=4), ["from 2 to 3", "got 4"]),
     (lambda: maximum_likelihood(np.ones((5, 3)), k=2, published=True), ["from 3 to 3"]),
     (lambda: two_nn(np.ones((5, 2))), ["at least 10 points"]),

@@ -4,7 +4,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from aejax import jacobian, variants
-from aejax.applications.reconstruction import encode, jacobian_norm, pca, reconstruct
+from aejax.applications.reconstruction import decode, encode, jacobian_norm, pca, reconstruct
 from aejax.types import InputError
 
 X = np.random.default_rng(1).normal(size=(40, 4, 3, 1)) * np.arange(1, 13).reshape(4, 3, 1)
@@ -27,6 +27,7 @@ def test_batches_equal_all_at_once(ae, params, images, batch_size):
     reconstruction = reconstruct(ae, params, images, batch_size=batch_size)
     assert isinstance(reconstruction, np.ndarray) and reconstruction.shape == images.shape
     np.testing.assert_allclose(reconstruction, ae.decode(params, code), atol=1e-6)
+    np.testing.assert_allclose(decode(ae, params, np.asarray(code), batch_size=batch_size), reconstruction, atol=1e-6)
 
 
 def test_floats_outside_the_range_pass(ae, params, images):

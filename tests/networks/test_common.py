@@ -31,10 +31,11 @@ def test_bfloat16_products_train_to_the_same_loss(network, images):
         ae = variants.standard(own)
         state, history = fit(ae, images, optimizer=optax.adam(1e-2), key=jax.random.key(0), epochs=30, batch_size=32)
         final[precision] = history["loss"]
-        gradient = jax.grad(lambda p, ae=ae: ae.loss(p, jax.random.key(0), images)[0])(state.params)
-        code = ae.encode(state.params, images)
-        dtypes = {leaf.dtype for leaf in jax.tree.leaves((state.params, gradient, code, ae.decode(state.params, code)))}
-        assert dtypes == {jnp.dtype("float32")}
+        gradient = jax.eval_shape(jax.grad(lambda p, ae=ae: ae.loss(p, jax.random.key(0), images)[0]), state.params)
+        code = jax.eval_shape(ae.encode, state.params, images)
+        output = jax.eval_shape(ae.decode, state.params, code)
+        assert {leaf.dtype for leaf in jax.tree.leaves((state.params, gradient, code, output))} == {
+            jnp.dtype("float32")}
     assert final["bfloat16"][0] != final["float32"][0]   # it does round
     assert final["float32"][-1] < 0.7 * final["float32"][0]
     np.testing.assert_allclose(final["bfloat16"][-1], final["float32"][-1], rtol=0.05)

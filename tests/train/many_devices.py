@@ -1,13 +1,13 @@
-"""What `test_parallel` checks, computed on 8 virtual CPU devices in one process: `python many_devices.py OUTPUT`."""
+"""What `test_parallel` checks, computed on 8 virtual CPU devices in one process: `python many_devices.py OUTPUT`.
 
-import os
-import re
-import sys
-
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8 " + os.environ.get("XLA_FLAGS", "")
+XLA_FLAGS says how many devices: --xla_force_host_platform_device_count=8. Importing this file, as pytest does to look
+for doctests, leaves the flags of its own process alone.
+"""
 
 import functools
 import json
+import re
+import sys
 import warnings
 from pathlib import Path
 

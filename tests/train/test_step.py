@@ -33,6 +33,16 @@ def test_one_step_is_the_optimisers_update(dense, images):
     assert float(metrics["loss"]) == float(ae.loss(state.params, key, images)[0])
 
 
+def test_the_second_state_of_the_same_two_traces_nothing(dense, images):
+    traces = []
+    ae = variants.standard(dense)
+    ae = ae._replace(init=lambda key, x, init=ae.init: traces.append(key) or init(key, x))
+    optimizer = optax.adam(0.1)
+    one, other = (init_state(ae, optimizer, jax.random.key(seed), images) for seed in (0, 1))
+    assert len(traces) == 1
+    assert any((a != b).any() for a, b in zip(*map(jax.tree.leaves, (one.params, other.params)), strict=True))
+
+
 def test_a_step_that_is_not_finite_changes_nothing(dense, images):
     ae, optimizer = variants.standard(dense), optax.adam(0.1)
     state = init_state(ae, optimizer, jax.random.key(0), images)

@@ -108,7 +108,7 @@ def test_exit_codes(fitted, aejax, tmp_path, capsys):
     (photos / "broken.png").write_bytes((photos / "bar0.png").read_bytes()[:40])
     assert aejax("anomaly", "score", folder / "bars", photos, "--overwrite") == 3
     message = capsys.readouterr().err.splitlines()[-1]
-    assert "1 pictures skipped" in message and "broken.png" in message
+    assert "1 picture skipped" in message and "broken.png" in message
     assert len(csv.read_csv("scores.csv")) == 7
     (photos / "noise.png").unlink()
     one = tmp_path / "one.npy"

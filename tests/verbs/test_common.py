@@ -1,9 +1,41 @@
+import dataclasses
 import math
 import os
 
 import jax
+import numpy as np
+import pytest
 
+from aejax import runs
+from aejax.types import InputError
 from aejax.verbs import common
+
+
+def test_data_of_a_run_are_those_of_its_training_or_the_named_ones(made, noise, tmp_path, caplog):
+    run = runs.load(made / "run")
+    assert common.data_of(run).digest == run.config["data"]["sha256"]
+    np.save(tmp_path / "wide.npy", np.zeros((10, 4, 6), np.uint8))
+    with pytest.raises(InputError, match=r"shape \(4, 6, 1\), but .* takes \(8, 8, 1\)"):
+        common.data_of(run, data="wide.npy")
+    assert common.data_of(run, data=str(made / "pictures"), resize=True).shape == (8, 8, 1)
+    assert not caplog.records
+
+
+def test_a_run_that_does_not_say_what_it_was_trained_on_says_what_to_do(made):
+    run = runs.load(made / "run")
+    silent = dataclasses.replace(run, config={**run.config, "data": {**run.config["data"], "load": None}})
+    for options, words in (({}, "name them with --data"), ({"otherwise": "give up"}, "loaded: give up")):
+        with pytest.raises(InputError, match=words):
+            common.data_of(silent, **options)
+    assert common.data_of(silent, data=run.config["data"]["load"]["source"]).shape == (8, 8, 1)
+
+
+def test_results_are_replaced_only_if_told_to(tmp_path):
+    (tmp_path / "b").touch()
+    common.refuse_to_replace([tmp_path / "a"], False)
+    common.refuse_to_replace([tmp_path / "a", tmp_path / "b"], True)
+    with pytest.raises(InputError, match="b exists: choose another --output, or add --overwrite"):
+        common.refuse_to_replace([tmp_path / "a", tmp_path / "b"], False)
 
 
 def test_compiled_programs_are_kept_in_the_users_cache(tmp_path, monkeypatch):

@@ -122,7 +122,7 @@ def test_a_disk_that_fails_is_one_line_and_what_was_saved_stays(aejax, arguments
     disk("mended")
     saved = max(int(name) for name in os.listdir(run / "checkpoints") if name.isdecimal())
     assert saved > 0
-    monkeypatch.setattr("aejax.files._start_of", lambda pid: None)   # the lock that could not be removed: we are dead
+    monkeypatch.setattr("aejax.locking._start_of", lambda pid: None)   # the lock that could not be removed: we are dead
     assert aejax(*arguments, "--output", run, "--resume") == 0
     said = capsys.readouterr().err
     assert f"resumed at step {saved}" in said and "damaged" not in said

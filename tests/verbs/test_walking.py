@@ -3,8 +3,10 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
-from aejax import runs
+from aejax import data, runs
 from aejax.applications import interpolation, steering
+from aejax.recipes import Recipe
+from aejax.workflows import Training, train_run
 
 RUN = ("interpolate", "RUN")
 
@@ -40,8 +42,8 @@ def test_interpolate_rows_of_a_table_in_their_units(aejax, made, tmp_path, cells
 
 
 def test_a_run_of_digits_is_measured_by_the_classifier(aejax, tmp_path, capsys):
-    assert aejax("train", "standard", "--epochs", 1, "--code-dim", 4, "--output", "digits") == 0
-    capsys.readouterr()
+    recipe = Recipe("standard", {"name": "dense", "shape": [28, 28, 1], "code_dim": 4})
+    train_run(recipe, data.load(), Training(epochs=1), tmp_path / "digits", command="", source={"source": "mnist_mini"})
     assert aejax("interpolate", "digits", 0, 5, "--path", "pixel", "--steps", 3) == 0
     header, row, _ = capsys.readouterr().out.splitlines()
     assert header.endswith("entropy") and 0 <= float(row.split()[-1]) <= np.log(10)
