@@ -18,7 +18,7 @@ from aejax.types import Autoencoder, Corruption, Params
 
 OPTIMIZER = optax.adam(1e-3)   # one object: another one would be another program
 EXPONENTS = (0.0, 0.25, 0.5)   # of the energy that a product of scores is relative to
-DRAWS = 6                      # of the noise
+DRAWS = 4                      # of the noise
 
 
 class Model(NamedTuple):
