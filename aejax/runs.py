@@ -25,7 +25,9 @@ from aejax.files import atomic, locked
 from aejax.recipes import Recipe, build
 from aejax.types import Autoencoder, InputError, Params
 
-PARTS = ("checkpoints", "config.json", "metrics.jsonl", "params.safetensors", "figures", "report.html", "results.json")
+CODEC = "compression.safetensors"   # of runs that compress, see `codecs`
+PARTS = ("checkpoints", "config.json", "metrics.jsonl", "params.safetensors", CODEC, "figures", "report.html",
+         "results.json")
 
 
 @dataclasses.dataclass(frozen=True)

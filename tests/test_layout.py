@@ -11,7 +11,8 @@ LAYERS = [
     {"errors", "flags"}, {"types"}, {"files", "threefry"},
     {"corruptions", "losses", "networks", "bottlenecks", "jacobian", "metrics", "data", "photographs"},
     {"autoencoder"}, {"variants", "train"}, {"recipes", "applications"},
-    {"runs", "figures", "trackers", "measured_noise"}, {"report", "estimators", "export", "doctor", "contact_sheet"},
+    {"runs", "figures", "trackers", "measured_noise"},
+    {"report", "estimators", "export", "doctor", "contact_sheet", "codecs"},
     {"workflows"}, {"compare", "grids", "explorer", "gallery"}, {"verbs"}, {"cli"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

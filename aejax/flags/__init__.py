@@ -9,6 +9,7 @@ FAMILIES = (   # in the order of `aejax --help`
     "training",
     "inspection",
     "restoration",
+    "compression",
     "latent",
     "walking",
     "data",

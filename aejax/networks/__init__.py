@@ -1,5 +1,5 @@
 """Encoder and decoder as pure flax.linen modules: `Dense` for vectors and small images, `Convolutional` for images,
-`UNet`, with skip connections, for restoration.
+`UNet`, with skip connections, for restoration; `Quantised` turns another one's code into counts, for compression.
 
 `decode` ends before the output activation, which belongs to the loss (`aejax.losses`). No module here couples the
 examples of a batch (no BatchNorm), so that the Jacobian of one example is well defined.
@@ -17,7 +17,8 @@ from aejax.networks.common import (
 )
 from aejax.networks.convolutional import Convolutional
 from aejax.networks.dense import Dense
+from aejax.networks.quantised import Quantised
 from aejax.networks.unet import UNet
 
-__all__ = ["ACTIVATIONS", "KERNEL_INITS", "PRECISIONS", "Activation", "Convolutional", "Dense", "UNet",
-           "activation_function", "depth_to_space", "full_precision", "repeat_phases"]
+__all__ = ["ACTIVATIONS", "KERNEL_INITS", "PRECISIONS", "Activation", "Convolutional", "Dense", "Quantised",
+           "UNet", "activation_function", "depth_to_space", "full_precision", "repeat_phases"]

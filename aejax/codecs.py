@@ -1,0 +1,161 @@
+"""What a run needs beside its parameters to compress pictures: written once after training, read by the verbs."""
+
+import functools
+import hashlib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import optax
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as serialise
+
+from aejax.applications import compressed_file, compression, lossless
+from aejax.applications.compressed_file import CompressedFile
+from aejax.applications.compression import Codec, decoded, fit_codec, integer_codes
+from aejax.applications.entropy_coding import Tables, check_tables
+from aejax.applications.pixel_model import Layer, PixelModel, check_model, integers, pixel_trainer
+from aejax.files import atomic
+from aejax.runs import CODEC, Run
+from aejax.train import fit
+from aejax.types import Autoencoder, Callback, InputError, Params
+
+PIXEL_RATE = 2e-3        # of Adam at the beginning; it falls to 0 as a cosine
+logger = logging.getLogger("aejax")
+
+
+class RunCodec(NamedTuple):
+    """A run's codec.
+
+    Attributes:
+      codec: for `compression` and `lossless`.
+      pixels: the model of pixels, or None where none was trained.
+      digest: SHA-256 of all of it, the parameters included.
+    """
+
+    codec: Codec
+    pixels: PixelModel | None
+    digest: str
+
+
+def train_pixels(codec: Codec, train: np.ndarray, *, epochs: int, seed: int = 0, batch_size: int = 256,
+                 callbacks: Sequence[Callback] = ()) -> PixelModel:
+    """Trains the model of pixels on training pictures, uint8 (N, H, W, C), and what the codec makes of them.
+
+    Raises:
+      InputError: no pictures, or no epochs.
+    """
+    if train.ndim != 4:
+        raise InputError(f"pictures (H, W, C) are needed for lossless coding, got examples of shape {train.shape[1:]}")
+    codes = codec.tables.clip(integer_codes(codec.ae, codec.params, train))
+    guides, _ = lossless.guides_of(decoded(codec.ae, codec.params, codes))
+    return fit_pixels(train, guides, epochs=epochs, seed=seed, batch_size=batch_size, callbacks=callbacks)
+
+
+def fit_pixels(pictures: np.ndarray, guides: np.ndarray, *, epochs: int, seed: int = 0, batch_size: int = 256,
+               callbacks: Sequence[Callback] = ()) -> PixelModel:
+    """The same on given guides, uint8 from 0 to 15."""
+    batch_size = min(batch_size, len(pictures))
+    schedule = optax.cosine_decay_schedule(PIXEL_RATE, epochs * (len(pictures) // batch_size))
+    state, _ = fit(pixel_trainer(pictures.shape[1:]), (pictures, guides), optimizer=optax.adam(schedule),
+                   key=jax.random.fold_in(jax.random.key(seed), 30_000), epochs=epochs, batch_size=batch_size,
+                   callbacks=callbacks)
+    return integers(jax.device_get(state.params))
+
+
+def prepare(path: Path, ae: Autoencoder, params: Params, train: np.ndarray, *, lossless_epochs: int | None = None,
+            seed: int = 0, callbacks: Sequence[Callback] = ()) -> None:
+    """Fits the tables of a freshly trained run, trains the model of pixels if asked for, and writes both to its folder.
+
+    `callbacks` watch the latter.
+    """
+    codec = fit_codec(ae, params, train)
+    arrays = {f"tables/{name}": array for name, array in codec.tables._asdict().items()}
+    if lossless_epochs:
+        model = train_pixels(codec, train, epochs=lossless_epochs, seed=seed, callbacks=callbacks)
+        arrays |= {f"pixels/{name}": array.astype(np.int32) for name, array in _named(model).items()}
+    content = serialise({name: np.ascontiguousarray(array) for name, array in arrays.items()},
+                        metadata={"params_sha256": _sha256(path / "params.safetensors")})
+    with atomic(path / CODEC) as temporary:
+        temporary.write_bytes(content)
+
+
+def load_codec(run: Run, *, exact: bool = False) -> RunCodec:
+    """The codec of a run; with `exact`, for lossless coding, its model of pixels must be there.
+
+    Raises:
+      InputError: with the command that trains a run which has what is missing.
+    """
+    path = run.path / CODEC
+    train = "aejax train quantised" + (" --lossless-epochs 5" if exact else "")
+    if run.recipe.variant != "quantised" or not path.is_file():
+        raise InputError(f"{run.path} cannot compress, its codes are not rounded or have no tables: train a run with "
+                         f"{train}")
+    try:
+        with safe_open(path, "np") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}   # noqa: SIM118 (no mapping)
+            own = (file.metadata() or {}).get("params_sha256") == run.config["params_sha256"]
+        tables = Tables(*(arrays[f"tables/{name}"] for name in Tables._fields))
+        named = {name.removeprefix("pixels/"): array for name, array in arrays.items() if name.startswith("pixels/")}
+        pixels = _model(named) if named else None
+    except (SafetensorError, KeyError, OSError) as error:
+        raise InputError(f"{path} is damaged ({error}): train the run again") from error
+    if not own:
+        raise InputError(f"{path} belongs to other parameters than those of the run: train the run again")
+    check_tables(tables)
+    if pixels is not None:
+        check_model(pixels)
+    elif exact:
+        raise InputError(f"{run.path} has no model of pixels, which lossless coding needs: train a run with {train}")
+    digest = hashlib.sha256(bytes.fromhex(run.config["params_sha256"]) + path.read_bytes()).hexdigest()
+    return RunCodec(Codec(run.ae, run.params, tables), pixels, digest)
+
+
+def write(own: RunCodec, tiles: np.ndarray, *, exact: bool = False, names: Sequence[str] = (),
+          sizes: Sequence[tuple[int, int]] = (), array: str = "") -> bytes:
+    """The bytes of a file with pictures, uint8 (N, H, W, C), of the run's shape; see `CompressedFile` for the rest.
+
+    Raises:
+      InputError: `exact` without a model of pixels.
+    """
+    if exact and own.pixels is None:
+        raise InputError("lossless coding needs a model of pixels: see train_pixels")
+    data = (lossless.compress(own.codec, own.pixels, tiles) if exact else compression.compress(own.codec, tiles))
+    return compressed_file.pack(CompressedFile(exact, own.digest, tiles.shape[1:], len(tiles),
+                                               compression.probe(own.codec), data, tuple(names), tuple(sizes), array))
+
+
+def read(own: RunCodec, content: bytes, name: str = "the file", run: str = "this codec",
+         ) -> tuple[CompressedFile, np.ndarray]:
+    """What the bytes of a file hold, and the pictures, uint8 (N, H, W, C), decoded.
+
+    Raises:
+      InputError: no such file, damaged, of another model, or of a machine that computes otherwise.
+    """
+    file = compressed_file.unpack(content, name)
+    compressed_file.check_model(file, own.digest, name, run)
+    compression.check_probe(own.codec, file.probe)
+    if file.lossless:
+        return file, lossless.decompress(own.codec, own.pixels, file.data, file.count)
+    return file, compression.decompress(own.codec, file.data, file.count)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _named(model: PixelModel) -> dict[str, np.ndarray]:
+    """The arrays of a pixel model by name."""
+    named = {name: np.asarray(array) for name, array in model._asdict().items() if name != "layers"}
+    return named | {f"{name}_{i}": np.asarray(array) for i, layer in enumerate(model.layers)
+                    for name, array in layer._asdict().items()}
+
+
+def _model(named: dict[str, np.ndarray]) -> PixelModel:
+    take = functools.partial(np.asarray, dtype=np.float32)
+    layers = tuple(Layer(*(take(named[f"{name}_{i}"]) for name in Layer._fields)) for i in range(3))
+    others = {name: take(named[name]) for name in PixelModel._fields if name not in ("layers", "geometry")}
+    return PixelModel(geometry=named["geometry"], layers=layers, **others)
