@@ -17,7 +17,16 @@ from aejax.applications import compressed_file, compression, lossless
 from aejax.applications.compressed_file import CompressedFile
 from aejax.applications.compression import Codec, decoded, fit_codec, integer_codes
 from aejax.applications.entropy_coding import Tables, check_tables
-from aejax.applications.pixel_model import Layer, PixelModel, check_model, integers, pixel_trainer
+from aejax.applications.pixel_model import (
+    SEEN,
+    WIDTHS,
+    Geometry,
+    Layer,
+    PixelModel,
+    check_model,
+    integers,
+    pixel_trainer,
+)
 from aejax.files import atomic
 from aejax.runs import CODEC, Run
 from aejax.train import fit
@@ -41,29 +50,37 @@ class RunCodec(NamedTuple):
     digest: str
 
 
-def train_pixels(codec: Codec, train: np.ndarray, *, epochs: int, seed: int = 0, batch_size: int = 256,
-                 callbacks: Sequence[Callback] = ()) -> PixelModel:
+def train_pixels(codec: Codec, train: np.ndarray, **options) -> PixelModel:
     """Trains the model of pixels on training pictures, uint8 (N, H, W, C), and what the codec makes of them.
 
+    Options are those of `fit_pixels`.
+
     Raises:
-      InputError: no pictures, or no epochs.
+      InputError: no pictures.
     """
     if train.ndim != 4:
         raise InputError(f"pictures (H, W, C) are needed for lossless coding, got examples of shape {train.shape[1:]}")
     codes = codec.tables.clip(integer_codes(codec.ae, codec.params, train))
-    guides, _ = lossless.guides_of(decoded(codec.ae, codec.params, codes))
-    return fit_pixels(train, guides, epochs=epochs, seed=seed, batch_size=batch_size, callbacks=callbacks)
+    return fit_pixels(train, lossless.guides_of(decoded(codec.ae, codec.params, codes))[0], **options)
 
 
 def fit_pixels(pictures: np.ndarray, guides: np.ndarray, *, epochs: int, seed: int = 0, batch_size: int = 256,
-               callbacks: Sequence[Callback] = ()) -> PixelModel:
-    """The same on given guides, uint8 from 0 to 15."""
+               widths: tuple[int, int] = WIDTHS, geometry: Geometry = SEEN, callbacks: Sequence[Callback] = (),
+               ) -> PixelModel:
+    """Trains the model of pixels on pictures and their guides, uint8 from 0 to 15.
+
+    Args:
+      pictures, guides: (N, H, W, C).
+      epochs, seed, batch_size, callbacks: as for `fit`; a batch has at most N pictures.
+      widths, geometry: as for `pixel_trainer`.
+    """
     batch_size = min(batch_size, len(pictures))
     schedule = optax.cosine_decay_schedule(PIXEL_RATE, epochs * (len(pictures) // batch_size))
-    state, _ = fit(pixel_trainer(pictures.shape[1:]), (pictures, guides), optimizer=optax.adam(schedule),
+    trainer = pixel_trainer(pictures.shape[1:], widths=widths, geometry=geometry)
+    state, _ = fit(trainer, (pictures, guides), optimizer=optax.adam(schedule),
                    key=jax.random.fold_in(jax.random.key(seed), 30_000), epochs=epochs, batch_size=batch_size,
                    callbacks=callbacks)
-    return integers(jax.device_get(state.params))
+    return integers(jax.device_get(state.params), geometry)
 
 
 def prepare(path: Path, ae: Autoencoder, params: Params, train: np.ndarray, *, lossless_epochs: int | None = None,
@@ -77,7 +94,7 @@ def prepare(path: Path, ae: Autoencoder, params: Params, train: np.ndarray, *, l
     if lossless_epochs:
         model = train_pixels(codec, train, epochs=lossless_epochs, seed=seed, callbacks=callbacks)
         arrays |= {f"pixels/{name}": array.astype(np.int32) for name, array in _named(model).items()}
-    content = serialise({name: np.ascontiguousarray(array) for name, array in arrays.items()},
+    content = serialise({name: np.asarray(array, order="C") for name, array in arrays.items()},
                         metadata={"params_sha256": _sha256(path / "params.safetensors")})
     with atomic(path / CODEC) as temporary:
         temporary.write_bytes(content)

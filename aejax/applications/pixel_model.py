@@ -17,10 +17,11 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 from aejax import threefry
-from aejax.types import Autoencoder, InputError, Key, Metrics, Params
+from aejax.types import ArrayLike, Autoencoder, Batch, InputError, Key, Metrics, Params, Scalar
 
 RADIUS = 5              # rows above, and columns to either side, that are seen
 GUIDE_RADIUS = 2        # the same of the guide, and rows below
+WIDTHS = (128, 128)     # of the hidden layers
 LEVELS = 16             # of the guide, 0 to 15; the network sees multiples of 17, 0 to 255
 PIXEL, HIDDEN = 255, 1020   # integers that stand for 1 in the input and in hidden layers
 NAT = 16                # steps of a log-weight a nat
@@ -40,13 +41,13 @@ class Geometry(NamedTuple):
         before = np.flatnonzero((row < self.radius) | (column < self.radius))
         return (before[:, None] * channels + np.arange(channels)).ravel()
 
-    def pad(self, pictures: Array, *, guide: bool = False) -> Array:
+    def pad(self, pictures: ArrayLike, *, guide: bool = False) -> ArrayLike:
         """Zeros around (N, H, W, C), so that each place has a whole window; those of the picture reach no row below."""
         side = self.guide_radius if guide else self.radius
         widths = ((0, 0), (side, side if guide else 0), (side, side), (0, 0))
         return (np if isinstance(pictures, np.ndarray) else jnp).pad(pictures, widths)
 
-    def inputs(self, window: Array, guide: Array, channel: int | Array) -> Array:
+    def inputs(self, window: ArrayLike, guide: ArrayLike, channel: Scalar) -> Array:
         """What the network sees, uint8 (..., n), of windows (..., h, w, C) whose own place is the last row's middle."""
         channels = window.shape[-1]
         own = window[..., self.radius, self.radius, : channels - 1]   # of this pixel, the channels before `channel`
@@ -89,8 +90,9 @@ class PixelModel(NamedTuple):
         return len(self.rows), len(self.columns), len(self.channels)
 
 
-def row_weights(model: PixelModel, geometry: Geometry, window: UInt8[Array, "n h w c"], guide: UInt8[Array, "n g g c"],
-                row: Array, column: Array, channel: Array) -> Float[Array, "n values"]:
+def row_weights(model: PixelModel, geometry: Geometry, window: UInt8[ArrayLike, "n h w c"],
+                guide: UInt8[ArrayLike, "n g g c"], row: Scalar, column: Scalar, channel: Scalar,
+                ) -> Float[Array, "n values"]:
     """Weights of the 256 values at one place of n pictures: integers, whose sum is at most 2²⁴."""
     x = geometry.inputs(window, guide, channel).astype(jnp.float32)
     place = model.rows[row] + model.columns[column] + model.channels[channel]
@@ -103,7 +105,7 @@ def row_weights(model: PixelModel, geometry: Geometry, window: UInt8[Array, "n h
     return model.weights[jnp.minimum(depth, DEEPEST).astype(jnp.int32)]
 
 
-def pixel_trainer(shape: tuple[int, int, int], *, widths: tuple[int, int] = (128, 128),
+def pixel_trainer(shape: tuple[int, int, int], *, widths: tuple[int, int] = WIDTHS,
                   geometry: Geometry = SEEN, share: float = 0.25) -> Autoencoder:
     """What `train.fit` trains on (pictures, guides), both uint8 (N, H, W, C): the nats of a picture, given its guide.
 
@@ -125,7 +127,7 @@ def pixel_trainer(shape: tuple[int, int, int], *, widths: tuple[int, int] = (128
     seen = max(1, round(height * share))
     size = (len(geometry.causal(channels)) + (2 * geometry.guide_radius + 1) ** 2 * channels + channels - 1, *widths)
 
-    def init(key: Key, x: tuple[Array, Array]) -> Params:
+    def init(key: Key, x: Batch) -> Params:
         initialise = jax.nn.initializers.lecun_normal()
         params = {f"kernel_{i}": initialise(jax.random.fold_in(key, i), pair, jnp.float32)
                   for i, pair in enumerate(zip(size, (*widths, 256), strict=True))}
@@ -139,8 +141,8 @@ def pixel_trainer(shape: tuple[int, int, int], *, widths: tuple[int, int] = (128
         x = _rounded(x @ params["kernel_1"] + params["bias_1"][None, None, None])
         return jax.nn.log_softmax(x @ params["kernel_2"] + params["bias_2"][None, None, None], axis=-1)
 
-    def loss(params: Params, key: Key, x: tuple[Array, Array]) -> tuple[Array, Metrics]:
-        pictures, guides = x
+    def loss(params: Params, key: Key, x: Batch) -> tuple[Array, Metrics]:
+        pictures, guides = map(jnp.asarray, x)
         order = jnp.argsort(threefry.uniform(key, 1, height)[0])[:seen]
         windows = _windows(geometry.pad(pictures), order, geometry.radius + 1, geometry.radius, width)
         around = 2 * geometry.guide_radius + 1

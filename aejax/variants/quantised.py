@@ -1,17 +1,19 @@
 """Quantisation: the code is rounded to integers, and the bits that these take are part of the objective."""
 
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from aejax.autoencoder import autoencoder
 from aejax.bottlenecks import rounded
 from aejax.networks import Quantised
-from aejax.types import Autoencoder, InputError, Key, Network, Params, ReconstructionLoss, Scalar
+from aejax.types import Autoencoder, InputError, Key, Metrics, Network, Params, ReconstructionLoss, Scalar
 
 
 def rate(network: Network, params: Params, key: Key, x: Array, code: Float[Array, "batch code"],
-         ) -> Float[Array, " batch"]:
-    """Ω = −Σ_j log₂ p_j(y_j), bits a datum, under the density that is learnt with the network."""
-    return network.apply({"params": params}, code, method="bits")
+         ) -> tuple[Float[Array, " batch"], Metrics]:
+    """Ω = −Σ_j log₂ p_j(y_j), bits a datum, under the density that is learnt with the network; and their mean."""
+    bits = network.apply({"params": params}, code, method="bits")
+    return bits, {"bits": jnp.mean(bits)}
 
 
 def quantised(network: Network, *, weight: Scalar = 0.01, step: float = 0.25,

@@ -96,7 +96,7 @@ def _read(path: Path, run: Run, exact: bool) -> _Read:
         x = sources.read_inputs(path, run.shape).x
         if x.dtype != np.uint8:
             raise InputError(f"{path}: {x.dtype}; give uint8, the grey levels of pictures")
-        return _Read(x, array=path.stem)
+        return _Read(list(x), array=path.stem)
     paths = list_pictures(path).paths if path.is_dir() else (path,)
     if not paths:
         raise InputError(f"{path}: holds no picture ({', '.join(PICTURE_SUFFIXES)}); give a folder with some")
