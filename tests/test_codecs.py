@@ -21,22 +21,22 @@ def saved(folder, images, variant="quantised", **options):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory, images):
-    return saved(tmp_path_factory.mktemp("runs") / "whole", images, lossless_epochs=1)
+    return saved(tmp_path_factory.mktemp("runs") / "whole", images, pixel_epochs=1)
 
 
 def test_a_run_is_read_back_and_files_go_through(whole, images):
     own = codecs.load_codec(runs.load(whole), exact=True)
     assert len(own.digest) == 64
     for exact in (False, True):
-        content = codecs.write(own, images[:9], exact=exact, array="noise")
+        content = codecs.write(own, images[:9], pixels=exact, array="noise")
         file, found = codecs.read(own, content)
-        assert file.lossless == exact and file.array == "noise" and found.shape == (9, 6, 5, 1)
+        assert file.pixels == exact and file.array == "noise" and found.shape == (9, 6, 5, 1)
         assert np.array_equal(found, images[:9]) or not exact
 
 
 def test_the_digest_is_of_tables_and_parameters(whole, tmp_path, images):
-    again = codecs.load_codec(runs.load(saved(tmp_path / "again", images, lossless_epochs=1))).digest
-    other = codecs.load_codec(runs.load(saved(tmp_path / "other", images[:40], lossless_epochs=1)))
+    again = codecs.load_codec(runs.load(saved(tmp_path / "again", images, pixel_epochs=1))).digest
+    other = codecs.load_codec(runs.load(saved(tmp_path / "other", images[:40], pixel_epochs=1)))
     assert again == codecs.load_codec(runs.load(whole)).digest != other.digest
     content = codecs.write(codecs.load_codec(runs.load(whole)), images[:2])
     with pytest.raises(InputError, match="x.aej was written with another model"):
@@ -48,10 +48,10 @@ def test_a_run_that_cannot_says_which_command_trains_one(tmp_path, images):
         codecs.load_codec(runs.load(saved(tmp_path / "standard", images, "standard")))
     run = runs.load(saved(tmp_path / "lossy", images))
     own = codecs.load_codec(run)
-    with pytest.raises(InputError, match="no model of pixels.*aejax train quantised --lossless-epochs 5$"):
+    with pytest.raises(InputError, match="no model of pixels.*aejax train quantised --pixel-epochs 5$"):
         codecs.load_codec(run, exact=True)
     with pytest.raises(InputError, match="needs a model of pixels"):
-        codecs.write(own, images, exact=True)
+        codecs.write(own, images, pixels=True)
     with pytest.raises(InputError, match=r"got examples of shape \(30,\)"):
         codecs.train_pixels(own.codec, images.reshape(64, 30), epochs=1)
 

@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from aejax.types import InputError
 
 MAGIC, VERSION = b"AEJX", 1
-HEAD = struct.Struct("<4sBBQ8sIHHB8sI")   # magic, version, lossless, length, model, count, H, W, C, probe, description
+HEAD = struct.Struct("<4sBBQ8sIHHB8sI")   # magic, version, pixels, length, model, count, H, W, C, probe, description
 CHECK = struct.Struct("<I")               # CRC-32 of all before it
 MODEL = 8                                 # bytes of the model's SHA-256 that are kept
 
@@ -21,7 +21,7 @@ class CompressedFile(NamedTuple):
     """What a file holds.
 
     Attributes:
-      lossless: whether values come back exactly.
+      pixels: whether every pixel is coded, beside the codes.
       model: SHA-256 of all that decodes it, in hexadecimal digits; the first 16 of a file that was read.
       shape: (H, W, C) of what the model takes; larger pictures are cut into such tiles.
       count: of tiles.
@@ -32,7 +32,7 @@ class CompressedFile(NamedTuple):
       array: the name of the array that the pictures came as, without suffix, or "".
     """
 
-    lossless: bool
+    pixels: bool
     model: str
     shape: tuple[int, int, int]
     count: int
@@ -53,7 +53,7 @@ def pack(file: CompressedFile) -> bytes:
     told = {name: value for name in ("names", "sizes", "array") if (value := getattr(file, name))}
     description = zlib.compress(json.dumps(told, separators=(",", ":")).encode(), 9) if told else b""
     length = HEAD.size + len(description) + len(file.data) + CHECK.size
-    head = HEAD.pack(MAGIC, VERSION, file.lossless, length, bytes.fromhex(file.model)[:MODEL], file.count, *file.shape,
+    head = HEAD.pack(MAGIC, VERSION, file.pixels, length, bytes.fromhex(file.model)[:MODEL], file.count, *file.shape,
                      file.probe, len(description))
     content = b"".join([head, description, file.data])
     return content + CHECK.pack(zlib.crc32(content))
@@ -69,7 +69,7 @@ def unpack(content: bytes, name: str = "the file") -> CompressedFile:
         raise InputError(f"{name} is no compressed file of aejax: give one that aejax compress wrote")
     if len(content) < HEAD.size + CHECK.size:
         raise InputError(f"{name} is truncated ({len(content)} bytes): get the whole file")
-    _, version, lossless, length, model, count, *shape, probe, described = HEAD.unpack_from(content)
+    _, version, pixels, length, model, count, *shape, probe, described = HEAD.unpack_from(content)
     if version != VERSION:
         raise InputError(f"{name} is of version {version} of the format, this aejax reads version {VERSION}: take the "
                          "aejax that wrote it")
@@ -80,7 +80,7 @@ def unpack(content: bytes, name: str = "the file") -> CompressedFile:
         raise InputError(f"{name} is damaged (its checksum is another): get an undamaged copy")
     begin = HEAD.size + described
     told = json.loads(zlib.decompress(content[HEAD.size: begin])) if described else {}
-    return CompressedFile(bool(lossless), model.hex(), tuple(shape), count, probe, content[begin: -CHECK.size],
+    return CompressedFile(bool(pixels), model.hex(), tuple(shape), count, probe, content[begin: -CHECK.size],
                           tuple(told.get("names", ())), tuple(map(tuple, told.get("sizes", ()))),
                           told.get("array", ""))
 

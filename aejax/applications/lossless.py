@@ -1,8 +1,10 @@
-"""Pictures to bytes and back, each value exact: the code, and then every pixel given what the decoder made of it.
+"""Pictures to bytes and back, value by value: the code, and then every pixel given what the decoder made of it.
 
 A file holds the codes, coded as in `compression`, and then the values in reading order, each coded under the
 distribution that `pixel_model` gives it from the pixels before it and from the guide, a coarse form of the decoder's
-reconstruction. The decoder walks the same way: all pictures together, one place after the other.
+reconstruction. The decoder walks the same way: all pictures together, one place after the other. A model that keeps
+all 256 values gives them back exactly; one of fewer grey levels (`pixel_model.grey_levels`) gives these, and smaller
+files.
 
 The guide is the one thing that comes from floats. Values that lie so near to the border of two levels that another
 machine could round them differently are listed in the file, and a checksum of all of them is there to find out if that
@@ -30,7 +32,7 @@ _weights = jax.jit(row_weights, static_argnames="geometry")
 
 
 def compress(codec: Codec, model: PixelModel, pictures: UInt8[np.ndarray, "batch h w c"]) -> bytes:
-    """Bytes from which `decompress` gives back every value."""
+    """Bytes from which `decompress` gives back every value that the model keeps."""
     codes = codec.tables.clip(compression.integer_codes(codec.ae, codec.params, pictures))
     guides, near = guides_of(compression.decoded(codec.ae, codec.params, codes))
     parts = encode_codes(codes, codec.tables), _list(guides, near)
@@ -39,7 +41,7 @@ def compress(codec: Codec, model: PixelModel, pictures: UInt8[np.ndarray, "batch
 
 
 def decompress(codec: Codec, model: PixelModel, data: bytes, count: int) -> UInt8[np.ndarray, "batch h w c"]:
-    """The `count` pictures again.
+    """The `count` pictures again, as the model keeps them.
 
     Raises:
       InputError: the decoder gives other guides here than where the file was written, or the data are damaged.
@@ -64,7 +66,7 @@ def compress_pixels(model: PixelModel, pictures: UInt8[np.ndarray, "batch h w c"
     """Bytes of the pictures for someone who has the guides."""
     coder, family = encoder(), rows()
     for begin in range(0, len(pictures), CHUNK):
-        chunk = pictures[begin: begin + CHUNK]
+        chunk = np.asarray(model.kept, np.uint8)[pictures[begin: begin + CHUNK]]
 
         def visit(place: tuple[int, int, int], weights: np.ndarray, chunk=chunk) -> np.ndarray:
             values = chunk[:, *place]

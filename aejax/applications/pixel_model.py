@@ -9,6 +9,7 @@ exactly, in whatever order, batch, thread or device they are added up (Ballé et
 compression with latent-variable models", ICLR 2019, round their networks for this reason, to integer types).
 """
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -75,6 +76,7 @@ class PixelModel(NamedTuple):
       layers: two hidden ones, and that of the log-weights; the first one's bias is 0, the three below stand for it.
       rows, columns, channels: what each place adds, (H, m), (W, m) and (C, m).
       weights: (DEEPEST + 1,), integers, the weight at each distance from the greatest log-weight.
+      kept: (256,), uint8, the value that each value is kept as; see `grey_levels`.
     """
 
     geometry: np.ndarray
@@ -83,11 +85,36 @@ class PixelModel(NamedTuple):
     columns: Array
     channels: Array
     weights: Array
+    kept: np.ndarray
+
+    @property
+    def exact(self) -> bool:
+        """Whether every value is kept as it is."""
+        return bool((np.asarray(self.kept) == np.arange(256)).all())
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """(H, W, C) of the pictures."""
         return len(self.rows), len(self.columns), len(self.channels)
+
+
+def grey_levels(pictures: UInt8[np.ndarray, "..."], levels: int) -> UInt8[np.ndarray, "256"]:
+    """The value that each of the 256 is kept as: the mean, in `pictures`, of those that share its level.
+
+    Levels are of one width, but for the first and the last, which have half of it: 0 stays dark and 255 bright.
+
+    Raises:
+      InputError: fewer than 2 levels, or more than 256.
+
+    >>> sorted(set(grey_levels(np.arange(256, dtype=np.uint8), 3).tolist()))
+    [32, 128, 224]
+    """
+    if not 2 <= levels <= 256:
+        raise InputError(f"grey levels are from 2 to 256, got {levels}")
+    of = np.rint(np.arange(256) * ((levels - 1) / 255)).astype(int)
+    counts = np.bincount(pictures.ravel(), minlength=256) + 1e-9   # where there is none, the middle of the level
+    means = np.bincount(of, counts * np.arange(256)) / np.bincount(of, counts)
+    return np.rint(means)[of].astype(np.uint8)
 
 
 def row_weights(model: PixelModel, geometry: Geometry, window: UInt8[ArrayLike, "n h w c"],
@@ -105,6 +132,7 @@ def row_weights(model: PixelModel, geometry: Geometry, window: UInt8[ArrayLike, 
     return model.weights[jnp.minimum(depth, DEEPEST).astype(jnp.int32)]
 
 
+@functools.cache   # so that equal ones are compiled once
 def pixel_trainer(shape: tuple[int, int, int], *, widths: tuple[int, int] = WIDTHS,
                   geometry: Geometry = SEEN, share: float = 0.25) -> Autoencoder:
     """What `train.fit` trains on (pictures, guides), both uint8 (N, H, W, C): the nats of a picture, given its guide.
@@ -173,8 +201,8 @@ def _windows(padded: Array, rows: Array, height: int, radius: int, width: int) -
     return jnp.moveaxis(jnp.stack([bands[:, :, :, j: j + width] for j in range(2 * radius + 1)], axis=-2), 2, 3)
 
 
-def integers(params: Params, geometry: Geometry = SEEN) -> PixelModel:
-    """The trained network rounded to integers, as finely as sums below 2²⁴ allow.
+def integers(params: Params, geometry: Geometry = SEEN, kept: np.ndarray | None = None) -> PixelModel:
+    """The trained network rounded to integers, as finely as sums below 2²⁴ allow; all values are `kept` by default.
 
     Raises:
       InputError: weights that are not finite, or so large that no rounding of them fits.
@@ -201,7 +229,8 @@ def integers(params: Params, geometry: Geometry = SEEN) -> PixelModel:
         layers.append(Layer(np.rint(kernel * scale).astype(np.float32), whole.astype(np.float32),
                             np.float32(shift - 2 if index == 0 else shift)))
     weights = np.rint(2.0**16 * np.exp(-np.arange(DEEPEST + 1) / NAT)).astype(np.float32)
-    model = PixelModel(np.array(geometry, np.int32), tuple(layers), *(a.astype(np.float32) for a in places), weights)
+    model = PixelModel(np.array(geometry, np.int32), tuple(layers), *(a.astype(np.float32) for a in places), weights,
+                       np.arange(256, dtype=np.uint8) if kept is None else kept)
     check_model(model)
     return model
 

@@ -20,7 +20,9 @@ class Compress:
     output: Path = Path("pictures.aej")
     """The file."""
     lossless: bool = False
-    """Keep every pixel's exact value; needs a run that was trained with --lossless-epochs."""
+    """Keep every pixel's exact value; needs a run that was trained with --pixel-epochs."""
+    pixels: bool = False
+    """The same by a run that was trained with --levels too: keep every pixel in so many grey levels."""
     overwrite: bool = False
     """Replace --output."""
 

@@ -109,8 +109,10 @@ class Train(TrainingFlags, DeviceFlags, HostFlags, DataFlags):
     """Examples whose Jacobians are held at once."""
     step: Float = None
     """Of the quantiser of quantised at the beginning, in units of the code; it is learnt."""
-    lossless_epochs: Int = None
+    pixel_epochs: Int = None
     """Of quantised: also train the model of pixels that compress --lossless needs, for so many epochs."""
+    levels: Int = None
+    """Grey levels that the model of pixels keeps, for smaller files by compress --pixels; all 256 if not given."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -39,11 +39,11 @@ def compress(flags: Any, *, command: str) -> None:
     if flags.output.is_dir():
         raise InputError(f"--output {flags.output} is a folder: name a file")
     run = load(flags.run)
-    own = codecs.load_codec(run, exact=flags.lossless)
+    own, pixels = codecs.load_codec(run, pixels=flags.pixels, exact=flags.lossless), flags.lossless or flags.pixels
     found = _read(flags.pictures.expanduser(), run, flags.lossless)
     sizes = [picture.shape[:2] for picture in found.pictures]
     tiles = np.concatenate([cut(picture, run.shape) for picture in found.pictures])
-    content = codecs.write(own, tiles, exact=flags.lossless, names=found.names, array=found.array,
+    content = codecs.write(own, tiles, pixels=pixels, names=found.names, array=found.array,
                            sizes=() if set(sizes) == {run.shape[:2]} else sizes)
     with atomic(flags.output) as temporary:
         temporary.write_bytes(content)
@@ -54,7 +54,7 @@ def compress(flags: Any, *, command: str) -> None:
     print(f"of the same {'pictures' if len(sizes) > 1 else 'picture'}: PNG {8 * _png(found.pictures) / pixels:.3f} (a "
           f"file each), zlib {8 * len(zlib.compress(raw, 9)) / pixels:.3f} (all together)")
     if not flags.lossless:
-        again = joined(codecs.read(own, content)[1], sizes)
+        again = joined(own.pixels.kept[tiles] if pixels else codecs.read(own, content)[1], sizes)
         each = [float(metrics.psnr(one[None] / np.float32(255), other[None] / np.float32(255))[0])
                 for one, other in zip(found.pictures, again, strict=True)]
         print(f"PSNR {np.mean(each):.2f} dB, mean over the pictures")
@@ -84,7 +84,7 @@ def decompress(flags: Any, *, command: str) -> None:
         pictures = joined(tiles, file.sizes or [run.shape[:2]] * len(file.names))
         for target, picture in zip(targets, pictures, strict=True):
             write_picture(target, picture)
-    print(f"{len(file.names) or len(tiles)} pictures, {'exact' if file.lossless else 'approximate'}")
+    print(f"{len(file.names) or len(tiles)} pictures, {'exact' if file.pixels and own.pixels.exact else 'approximate'}")
     print(output.resolve())
 
 

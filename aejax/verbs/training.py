@@ -51,8 +51,10 @@ def train(flags: Any, *, command: str) -> None:
     nearest(flags.variant, variants.NAMES, "variant")
     if flags.resume and flags.overwrite:
         raise InputError("--resume goes on with a run, --overwrite replaces it: leave one of them out")
-    if flags.lossless_epochs is not None and (flags.variant != "quantised" or flags.lossless_epochs < 1):
-        raise InputError(f"--lossless-epochs {flags.lossless_epochs}: a number from 1 on, for quantised alone")
+    if flags.pixel_epochs is not None and (flags.variant != "quantised" or flags.pixel_epochs < 1):
+        raise InputError(f"--pixel-epochs {flags.pixel_epochs}: a number from 1 on, for quantised alone")
+    if flags.levels is not None and (flags.pixel_epochs is None or not 2 <= flags.levels <= 256):
+        raise InputError(f"--levels {flags.levels}: a number from 2 to 256, together with --pixel-epochs")
     first = _join(flags)
     check_training(training := _training(flags))
     output = Path(flags.output or Path("runs") / flags.variant).expanduser()
@@ -63,8 +65,8 @@ def train(flags: Any, *, command: str) -> None:
     dataset = load(flags)
     recipe = _recipe(flags, dataset.shape, dataset.range)
     pictures = dataset.train.dtype == np.uint8 and len(dataset.shape) == 3
-    if flags.lossless_epochs and not pictures:
-        raise InputError(f"--lossless-epochs: lossless coding is for pictures of uint8, {dataset.name} holds none")
+    if flags.pixel_epochs and not pictures:
+        raise InputError(f"--pixel-epochs: lossless coding is for pictures of uint8, {dataset.name} holds none")
     say_device()
     try:
         trained = train_run(recipe, dataset, training, output, command=command, source=_source(flags),
@@ -77,7 +79,7 @@ def train(flags: Any, *, command: str) -> None:
         return
     if flags.variant == "quantised" and pictures:
         codecs.prepare(output, trained.ae, trained.params, parts(dataset, training)[0], seed=flags.seed,
-                       lossless_epochs=flags.lossless_epochs, callbacks=[Progress("pixels")])
+                       pixel_epochs=flags.pixel_epochs, levels=flags.levels or 256, callbacks=[Progress("pixels")])
     page = write_report({flags.variant: trained}, dataset, training, output, command=command,
                         corruption=recipe.corruption or corruption_of(dataset),
                         title=f"A {flags.variant} autoencoder of {dataset.name}")
@@ -95,8 +97,8 @@ def sweep(flags: Any, *, command: str) -> None:
         if getattr(flags, field.name) != field.default:
             raise InputError(f"--{field.name.replace('_', '-')} does not apply to sweep, which trains all models "
                              "on one device")
-    if flags.lossless_epochs is not None:
-        raise InputError("--lossless-epochs does not apply to sweep: train the best as a run, which compresses")
+    if flags.pixel_epochs is not None or flags.levels is not None:
+        raise InputError("--pixel-epochs and --levels do not apply to sweep: train the best as a run, which compresses")
     if flags.seeds < 1:
         raise InputError(f"--seeds must be at least 1, got {flags.seeds}")
     flags = _measured(flags)
@@ -124,7 +126,7 @@ def sweep(flags: Any, *, command: str) -> None:
 
 _OUTSIDE_THE_LOSS = ("learning_rate", "network", "code_dim", "activation", "code_activation", "chunk_size")
 _NOT_SWEPT = ("variant", "output", "widths", "channels", "tied", "patches", "blind", "noise_from",
-              "lossless_epochs")
+              "pixel_epochs", "levels")
 
 
 def _grid(texts: tuple[str, ...]) -> dict[str, list[Any]]:

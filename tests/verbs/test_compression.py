@@ -17,7 +17,7 @@ def coder(made, aejax, small, tmp_path_factory):
     """A run that compresses, lossless too, and pictures for it."""
     folder = tmp_path_factory.mktemp("coder")
     assert aejax("train", "quantised", "--data", made / "noise.npy", "--output", folder / "run", *small,
-                 "--lossless-epochs", 1) == 0
+                 "--pixel-epochs", 1) == 0
     (folder / "pictures" / "inner").mkdir(parents=True)
     Image.fromarray(GREY).save(folder / "pictures" / "large.png")
     Image.fromarray(GREY[:8, :8]).convert("RGB").save(folder / "pictures" / "inner" / "same.bmp")
@@ -56,6 +56,22 @@ def test_an_array_comes_back_exactly(coder, made, aejax, noise, tmp_path):
     assert aejax("compress", coder / "run", made / "noise.npy", "--output", "x.aej", "--lossless") == 0
     assert aejax("decompress", coder / "run", "x.aej", "--output", "out") == 0
     np.testing.assert_array_equal(np.load(tmp_path / "out" / "noise.npy")[..., 0], noise)
+
+
+def test_fewer_grey_levels(made, aejax, small, noise, tmp_path, capsys):
+    """Each pixel comes back as the mean of those that share its level, in a smaller file."""
+    arguments = ("--data", made / "noise.npy", "--output", "run", *small, "--pixel-epochs", 1, "--levels", 3)
+    assert aejax("train", "quantised", *arguments) == 0
+    assert aejax("compress", "run", made / "noise.npy", "--output", "x.aej", "--pixels") == 0
+    assert aejax("decompress", "run", "x.aej", "--output", "out") == 0
+    assert "approximate" in capsys.readouterr().out
+    found = np.load(tmp_path / "out" / "noise.npy")[..., 0]
+    level = np.rint(noise / 127.5)
+    for one in range(3):
+        (value,) = set(found[level == one].tolist())
+        assert abs(value - noise[level == one].mean()) < 2   # of the training part
+    assert aejax("compress", "run", made / "noise.npy", "--output", "y.aej", "--lossless") == 2
+    assert "keeps 3 grey levels" in capsys.readouterr().err
 
 
 def test_what_would_lose_something_is_skipped_and_named(coder, aejax, tmp_path, capsys):
@@ -100,7 +116,7 @@ def test_another_run_is_refused(coder, made, aejax, small, tmp_path, capsys):
         error = capsys.readouterr().err
         assert message in error and len(error.splitlines()) == 1
     assert aejax("compress", "other", coder / "pictures", "--output", "y.aej", "--lossless") == 2
-    assert "aejax train quantised --lossless-epochs" in capsys.readouterr().err
+    assert "aejax train quantised --pixel-epochs" in capsys.readouterr().err
     assert not (tmp_path / "y.aej").exists()
 
 
@@ -140,12 +156,14 @@ def test_a_file_cannot_write_elsewhere(coder, aejax, tmp_path, capsys, name, mon
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    (("train", "standard", "--lossless-epochs", 1), "quantised alone"),
-    (("train", "quantised", "--lossless-epochs", 0), "from 1 on"),
+    (("train", "standard", "--pixel-epochs", 1), "quantised alone"),
+    (("train", "quantised", "--pixel-epochs", 0), "from 1 on"),
+    (("train", "quantised", "--levels", 8), "together with --pixel-epochs"),
+    (("train", "quantised", "--levels", 1, "--pixel-epochs", 1), "from 2 to 256"),
     (("train", "standard", "--step", 1.0), "step does not apply to standard"),
-    (("train", "quantised", "--lossless-epochs", 1, "--data", "CELLS"), "for pictures"),
+    (("train", "quantised", "--pixel-epochs", 1, "--data", "CELLS"), "for pictures"),
     (("train", "quantised", "--network", "unet"), "leads past the code"),
-    (("sweep", "quantised", "--grid", "weight=0.1,0.2", "--lossless-epochs", 1), "does not apply to sweep")])
+    (("sweep", "quantised", "--grid", "weight=0.1,0.2", "--pixel-epochs", 1), "do not apply to sweep")])
 def test_bad_flags_of_training(made, aejax, capsys, arguments, message):
     assert aejax(*(made / "cells.csv" if a == "CELLS" else a for a in arguments), "--batch-size", 8) == 2
     error = capsys.readouterr().err
