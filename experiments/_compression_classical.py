@@ -91,10 +91,10 @@ def unsheeted(pages: Sequence[np.ndarray], shape: tuple[int, ...], count: int, s
 
 Setting = dict[str, object]
 LOSSY: dict[str, tuple[str, list[Setting]]] = {   # of Pillow: format, and settings from small files to large ones
-    "JPEG": ("JPEG", [{"quality": q, "optimize": True} for q in (1, 3, 5, 8, 12, 18, 25, 35, 50, 65, 80)]),
-    "WebP": ("WEBP", [{"quality": q, "method": 6} for q in (0, 5, 10, 20, 30, 45, 60, 75, 85)]),
+    "JPEG": ("JPEG", [{"quality": q, "optimize": True} for q in (1, 5, 8, 12, 18, 25, 35, 50)]),
+    "WebP": ("WEBP", [{"quality": q, "method": 6} for q in (0, 5, 10, 20, 30, 45, 60)]),
     "JPEG 2000": ("JPEG2000", [{"quality_mode": "rates", "quality_layers": [r], "irreversible": True}
-                               for r in (48, 36, 27, 20, 15, 11, 8, 6, 5)]),
+                               for r in (48, 36, 27, 20, 15, 11, 8, 6)]),
 }
 
 

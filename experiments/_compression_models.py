@@ -37,7 +37,7 @@ class Budget:
     steps: tuple[float, ...] = (1.2, 1.0, 0.8, 0.65, 0.5, 0.4, 0.32, 0.25, 0.2)   # of PCA's coefficients
     numbers: tuple[int, ...] = (32, 64, 128, 256, 400)
     settings: int = 99               # of each image codec, at most
-    single: int = 1000               # images that are coded as a file each
+    single: int = 500                # images that are coded as a file each
 
 
 SMOKE = Budget(code_dim=4, widths=(), epochs=1, weights=(0.03, 0.01), guide_weight=0.01, levels=(4,),
