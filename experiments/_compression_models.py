@@ -29,7 +29,8 @@ class Budget:
     learning_rate: float = 2e-3
     weights: tuple[float, ...] = (0.03, 0.015, 0.0075, 0.004)   # of a bit; all of them are on the curve
     guide_weight: float = 0.03       # of the autoencoder that guides the model of pixels
-    levels: tuple[int, ...] = (256, 16, 8, 4)   # of grey that a model of pixels keeps
+    guided: tuple[int, ...] = (256, 8)          # grey levels that models of pixels keep, given code and guide
+    alone: tuple[int, ...] = (256, 16, 8, 4)    # … and without
     pixel_widths: tuple[int, int] = (128, 128)
     pixel_epochs: int = 2
     pixel_batch: int = 64
@@ -40,7 +41,7 @@ class Budget:
     single: int = 500                # images that are coded as a file each
 
 
-SMOKE = Budget(code_dim=4, widths=(), epochs=1, weights=(0.03, 0.01), guide_weight=0.01, levels=(4,),
+SMOKE = Budget(code_dim=4, widths=(), epochs=1, weights=(0.03, 0.01), guide_weight=0.01, guided=(4,), alone=(256,),
                pixel_widths=(8, 8), pixel_epochs=1, choice=20, steps=(1.0, 0.5), numbers=(4, 8), settings=1, single=3)
 
 

@@ -21,7 +21,7 @@ from experiments import _compression_classical as classical
 from experiments import _compression_models as models
 from experiments._compression_models import SMOKE, Budget, Point
 from experiments._record import BaseConfig, Record
-from experiments._tables_compression import TITLES, curves
+from experiments._tables_compression import ALONE, GUIDED, TITLES, curves
 
 SEED = 0   # of the model of pixels: one is what the minutes allow
 
@@ -83,18 +83,19 @@ def _autoencoders(task: Task) -> None:
 
 
 def _pixels(task: Task) -> None:
-    """The code and every pixel, in few grey levels or in all of them; and all of them without a code."""
-    rows = {f"autoencoder and pixels, {levels} levels": levels for levels in task.budget.levels}
-    missing = [row for row in (*rows, "pixels alone, 256 levels") if task.missing(row, (SEED,))]
+    """The code and every pixel, in all grey levels or in few of them; and the same without a code."""
+    rows = {f"{how}, {number} levels": (how, number) for how, levels in (
+        (GUIDED, task.budget.guided), (ALONE, task.budget.alone)) for number in levels}
+    missing = [row for row in rows if task.missing(row, (SEED,))]
     if not missing:
         return
     codec = models.trained_codec(task.train, task.budget.guide_weight, SEED, task.budget)
     guide = models.guides(codec, task.train)
     for row in missing:
-        alone = row not in rows
-        model, seconds = models.timed(lambda row=row, alone=alone: models.pixel_model(
-            task.train, 0 * guide if alone else guide, rows.get(row, 256), SEED, task.budget))
-        if alone:
+        how, levels = rows[row]
+        model, seconds = models.timed(lambda how=how, levels=levels: models.pixel_model(
+            task.train, 0 * guide if how == ALONE else guide, levels, SEED, task.budget))
+        if how == ALONE:
             size, decoded = models.pixels_alone(model, task.test)
         else:
             size, decoded = models.written(codec, task.test, model)
