@@ -27,10 +27,10 @@ class Budget:
     widths: tuple[int, ...] = (512,)
     epochs: int = 15
     learning_rate: float = 2e-3
-    weights: tuple[float, ...] = (0.03, 0.015, 0.0075, 0.004)   # of a bit; all of them are on the curve
-    guide_weight: float = 0.03       # of the autoencoder that guides the model of pixels
-    guided: tuple[int, ...] = (256, 8)          # grey levels that models of pixels keep, given code and guide
-    alone: tuple[int, ...] = (256, 16, 8, 4)    # … and without
+    weights: tuple[float, ...] = (0.03, 0.015, 0.0075, 0.004)   # of a bit: the points of the curve
+    guide_weight: float = 0.1        # of the autoencoder that guides the model of pixels
+    guided: tuple[int, ...] = (256,)            # grey levels that models of pixels keep, given code and guide
+    alone: tuple[int, ...] = (256, 32, 8, 4, 3) # … and without
     pixel_widths: tuple[int, int] = (128, 128)
     pixel_epochs: int = 2
     pixel_batch: int = 64
