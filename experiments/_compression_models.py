@@ -23,11 +23,11 @@ Point = tuple[float, float]   # bytes an image, PSNR in dB
 class Budget:
     """Sizes of the full run; the smoke run's are as small as can be."""
 
-    code_dim: int = 64
+    code_dim: int = 128
     widths: tuple[int, ...] = (512,)
     epochs: int = 15
     learning_rate: float = 2e-3
-    weights: tuple[float, ...] = (0.03, 0.015, 0.0075, 0.004)   # of a bit: the points of the curve
+    weights: tuple[float, ...] = (0.03, 0.012, 0.006, 0.003)   # of a bit: the points of the curve
     guide_weight: float = 0.1        # of the autoencoder that guides the model of pixels
     guided: tuple[int, ...] = (256,)            # grey levels that models of pixels keep, given code and guide
     alone: tuple[int, ...] = (256, 32, 8, 4, 3) # … and without
