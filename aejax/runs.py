@@ -26,8 +26,9 @@ from aejax.locking import locked
 from aejax.recipes import Recipe, build
 from aejax.types import Autoencoder, InputError, Params
 
-PARTS = ("checkpoints", "config.json", "metrics.jsonl", "params.safetensors", "figures", "report.html", "results.json",
-         "threshold.json", "detector.safetensors")
+CODEC = "compression.safetensors"   # of runs that compress, see `codecs`
+PARTS = ("checkpoints", "config.json", "metrics.jsonl", "params.safetensors", CODEC, "figures", "report.html",
+         "results.json", "threshold.json", "detector.safetensors")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,3 +24,13 @@ def test_another_bottleneck_meets_code_and_loss(dense, images):
     np.testing.assert_array_equal(other.encode(params, images), 2 * plain.encode(params, images))
     losses = [ae.loss(params, jax.random.key(1), images)[0] for ae in (plain, other)]
     np.testing.assert_allclose(losses[1] - losses[0], 7.0, rtol=1e-5)
+
+
+def test_rounded_is_the_nearest_integer_and_in_training_noise_of_one_step():
+    h = jnp.linspace(-3, 3, 4000).reshape(1000, 4)
+    np.testing.assert_array_equal(bottlenecks.rounded.code(h), np.rint(h))
+    code, cost = bottlenecks.rounded.sample(jax.random.key(0), h)
+    noise = np.asarray(code - h)
+    assert np.abs(noise).max() <= 0.5 + 1e-6 and not cost.any()
+    assert abs(noise.mean()) < 0.02 and abs(noise.var() - 1 / 12) < 0.005   # as rounding's error
+    np.testing.assert_allclose(jax.grad(lambda h: bottlenecks.rounded.sample(jax.random.key(0), h)[0].sum())(h), 1)

@@ -147,3 +147,32 @@ def test_what_is_reported_of_anomalies_was_chosen_on_the_other_data():
     assert "| A: x (chosen on MNIST) | – | **1.5** |" in text
     assert "| B: y | 5.0 | 6.0 | 5.5 |" in tables.classes(results, name="mnist")
     assert tables.rates(results) == tables.NONE == tables.images({"rows": []})
+
+
+def test_methods_are_compared_at_equal_bytes():
+    from experiments import _tables_compression as tables
+    points = {"autoencoder, weight 0.1": ([10.0, 20.0], [20.0, 22.0]),
+              "autoencoder, weight 0.01": ([40.0, 80.0], [24.0, 26.0]),
+              "PCA, step 1": ([15.0], [19.0]), "PCA, step 0.5": ([150.0], [29.0]),
+              "a file each: JPEG, setting 0": ([300.0], [20.0])}
+    rows = [{"name": f"MNIST, {name}", "metric": metric, "each": each, "value": each[0], "n": 5, "seeds": [0, 1]}
+            for name, pair in points.items() for metric, each in zip(("bytes an image", "PSNR"), pair, strict=True)]
+    results = {"rows": rows, "command": "c", "device": "d"}
+    text = tables.lossy(results, title="MNIST").splitlines()
+    assert text[2] == "| **autoencoder** | – | 22.53 ± 0.00 | 23.36 ± 0.00 | – | – | – | – |"   # where both seeds reach
+    assert np.isclose(20 + 4 * np.log(24 / 10) / np.log(4), 22.53, atol=0.005)
+    assert text[3].startswith("| PCA | 19.28 | 21.04 |") and len([line for line in text if line.startswith("|")]) == 4
+    assert tables.curves(rows, "MNIST")["autoencoder"] == ([15.0, 60.0], [21.0, 25.0], [2**0.5, 2**0.5])
+    assert tables.lossy(results, title="Fashion-MNIST") == "Not measured yet.\n"
+
+
+def test_pca_is_coded_in_full_and_sheets_keep_images():
+    from experiments import _compression_classical as classical
+    random = np.random.default_rng(0)
+    x = (random.integers(0, 200, (300, 4, 4, 1)) + 10 * random.integers(0, 5, (300, 1, 1, 1))).astype(np.uint8)
+    codec = classical.fit_pca_codec(x[:250], x[250:], 0.02, (4, 16))
+    size, decoded = classical.pca_bytes(codec, x[:250])
+    assert len(codec.tables.low) == 16 and np.abs(decoded.astype(int) - x[:250]).max() <= 10   # 16 half steps, rounded
+    assert size < x[:250].size
+    pages = list(classical.sheets(x, 9))
+    assert pages[0].shape == (12, 12) and np.array_equal(classical.unsheeted(pages, (4, 4, 1), 300, 9), x)

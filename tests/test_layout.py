@@ -12,7 +12,7 @@ LAYERS = [
     {"corruptions", "losses", "networks", "bottlenecks", "jacobian", "metrics", "data", "photographs"},
     {"autoencoder"}, {"variants", "train"}, {"recipes", "applications"},
     {"runs", "figures", "trackers", "measured_noise"}, {"report", "estimators", "export", "doctor", "contact_sheet",
-     "detection"},
+     "detection", "codecs"},
     {"workflows"}, {"measuring"}, {"compare", "grids", "explorer", "gallery"}, {"verbs"}, {"cli"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

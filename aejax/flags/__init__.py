@@ -10,6 +10,7 @@ FAMILIES = (   # in the order of `aejax --help`
     "inspection",
     "restoration",
     "anomaly",
+    "compression",
     "latent",
     "walking",
     "data",

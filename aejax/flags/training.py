@@ -39,7 +39,7 @@ class Compare(TrainingFlags, DeviceFlags, DataFlags):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Train(TrainingFlags, DeviceFlags, HostFlags, DataFlags):
-    """Train one autoencoder into a run folder. VARIANT: contractive, denoising, higher_order_contractive,
+    """Train one autoencoder into a run folder. VARIANT: contractive, denoising, higher_order_contractive, quantised,
     reconstruction_contractive, sparse, standard or tied."""
 
     variant: Positional[Annotated[str, arg(metavar="VARIANT")]]
@@ -94,7 +94,7 @@ class Train(TrainingFlags, DeviceFlags, HostFlags, DataFlags):
     factor: Int = None
     """Of downsample."""
     weight: Float = None
-    """Weight of the variant's penalty."""
+    """Weight of the variant's penalty; of a bit, for quantised."""
     hessian_weight: Float = None
     """Weight of the second penalty of higher_order_contractive."""
     sparsity: Name = None
@@ -107,6 +107,12 @@ class Train(TrainingFlags, DeviceFlags, HostFlags, DataFlags):
     """Random vectors an example, with --method hutchinson."""
     chunk_size: Int = None
     """Examples whose Jacobians are held at once."""
+    step: Float = None
+    """Of the quantiser of quantised at the beginning, in units of the code; it is learnt."""
+    pixel_epochs: Int = None
+    """Of quantised: also train the model of pixels that compress --lossless needs, for so many epochs."""
+    levels: Int = None
+    """Grey levels that the model of pixels keeps, for smaller files by compress --pixels; all 256 if not given."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

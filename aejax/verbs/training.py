@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
-from aejax import variants
+from aejax import codecs, variants
 from aejax.compare import compare as run_comparison
 from aejax.compare import corruption_of, write_report
 from aejax.flags.common import DeviceFlags, HostFlags
@@ -26,7 +27,7 @@ from aejax.train import TrainingInterruptedError
 from aejax.train.hosts import by_first, initialize
 from aejax.types import InputError, Range
 from aejax.verbs.common import given, load, numbers, print_aligned, print_table, say_device, source_of
-from aejax.workflows import Training, check_training, train_run
+from aejax.workflows import Training, check_training, parts, train_run
 
 logger = logging.getLogger("aejax")
 
@@ -49,6 +50,10 @@ def train(flags: Any, *, command: str) -> None:
     nearest(flags.variant, variants.NAMES, "variant")
     if flags.resume and flags.overwrite:
         raise InputError("--resume goes on with a run, --overwrite replaces it: leave one of them out")
+    if flags.pixel_epochs is not None and (flags.variant != "quantised" or flags.pixel_epochs < 1):
+        raise InputError(f"--pixel-epochs {flags.pixel_epochs}: a number from 1 on, for quantised alone")
+    if flags.levels is not None and (flags.pixel_epochs is None or not 2 <= flags.levels <= 256):
+        raise InputError(f"--levels {flags.levels}: a number from 2 to 256, together with --pixel-epochs")
     first = _join(flags)
     check_training(training := _training(flags))
     output = Path(flags.output or Path("runs") / flags.variant).expanduser()
@@ -58,6 +63,9 @@ def train(flags: Any, *, command: str) -> None:
     _recipe(flags, shape=(28, 28, 1), range=(0.0, 1.0))   # names and options are checked before data are read
     dataset = load(flags)
     recipe = _recipe(flags, dataset.shape, dataset.range)
+    pictures = dataset.train.dtype == np.uint8 and len(dataset.shape) == 3
+    if flags.pixel_epochs and not pictures:
+        raise InputError(f"--pixel-epochs: lossless coding is for pictures of uint8, {dataset.name} holds none")
     say_device()
     try:
         trained = train_run(recipe, dataset, training, output, command=command, source=source_of(flags),
@@ -68,6 +76,9 @@ def train(flags: Any, *, command: str) -> None:
             raise
     if not first:
         return
+    if flags.variant == "quantised" and pictures:
+        codecs.prepare(output, trained.ae, trained.params, parts(dataset, training)[0], seed=flags.seed,
+                       pixel_epochs=flags.pixel_epochs, levels=flags.levels or 256, callbacks=[Progress("pixels")])
     page = write_report({flags.variant: trained}, dataset, training, output, command=command,
                         corruption=recipe.corruption or corruption_of(dataset),
                         title=f"A {flags.variant} autoencoder of {dataset.name}")
@@ -85,6 +96,8 @@ def sweep(flags: Any, *, command: str) -> None:
         if getattr(flags, field.name) != field.default:
             raise InputError(f"--{field.name.replace('_', '-')} does not apply to sweep, which trains all models "
                              "on one device")
+    if flags.pixel_epochs is not None or flags.levels is not None:
+        raise InputError("--pixel-epochs and --levels do not apply to sweep: train the best as a run, which compresses")
     if flags.seeds < 1:
         raise InputError(f"--seeds must be at least 1, got {flags.seeds}")
     flags = _measured(flags)
@@ -111,7 +124,8 @@ def sweep(flags: Any, *, command: str) -> None:
 
 
 _OUTSIDE_THE_LOSS = ("learning_rate", "network", "code_dim", "activation", "code_activation", "chunk_size")
-_NOT_SWEPT = ("variant", "output", "widths", "channels", "tied", "patches", "blind", "noise_from")
+_NOT_SWEPT = ("variant", "output", "widths", "channels", "tied", "patches", "blind", "noise_from",
+              "pixel_epochs", "levels")
 
 
 def _grid(texts: tuple[str, ...]) -> dict[str, list[Any]]:
@@ -198,7 +212,8 @@ def _recipe(flags: Any, shape: tuple[int, ...], range: Range | None) -> Recipe:
         raise InputError("cross_entropy does not suit a unet, which adds to its input: take squared_error")
     taken = inspect.signature(getattr(variants, flags.variant)).parameters
     options = given(weight=flags.weight, hessian_weight=flags.hessian_weight, sparsity=flags.sparsity,
-                    target=flags.target, method=flags.method, samples=flags.samples, chunk_size=flags.chunk_size)
+                    target=flags.target, method=flags.method, samples=flags.samples, chunk_size=flags.chunk_size,
+                    step=flags.step)
     if flags.samples is not None and flags.method != "hutchinson":
         raise InputError("--samples applies to --method hutchinson alone: the other methods are exact")
     details = given(rate=flags.rate, std=flags.std, fill=flags.fill, size=flags.block_size, factor=flags.factor,
