@@ -96,7 +96,8 @@ def test_pictures_are_named_and_shown(fitted, aejax, tmp_path, is_png):
     np.save("bars.npy", BARS[:3])
     assert aejax("anomaly", "score", folder / "bars", "bars.npy", "--output", "array.csv") == 0
     found = csv.read_csv("array.csv").to_pydict()
-    assert found["row"] == [1, 2, 3] and found["score"] == table["score"][:3] and not (tmp_path / "array.png").exists()
+    assert found["row"] == [1, 2, 3] and not (tmp_path / "array.png").exists()
+    np.testing.assert_allclose(found["score"], table["score"][:3], rtol=1e-5)   # sums of other batches
 
 
 def test_exit_codes(fitted, aejax, tmp_path, capsys):
