@@ -50,6 +50,12 @@ def aejax():
 
 
 @pytest.fixture(scope="session")
+def logger_as_it_was():
+    """A context that gives the logger back as it was, for fixtures that live longer than a test."""
+    return logger_kept
+
+
+@pytest.fixture(scope="session")
 def small():
     """Flags of the shortest training."""
     return SMALL

@@ -27,7 +27,7 @@ def write_cells(path, columns=("a", "b", "c", "d", "kind")):
 
 
 @pytest.fixture(scope="module")
-def fitted(tmp_path_factory, aejax):
+def fitted(tmp_path_factory, aejax, logger_as_it_was):
     """A run on pictures ("bars") and one on a table ("cells"), and what fitting them printed."""
     folder = tmp_path_factory.mktemp("fitted")
     np.save(folder / "bars.npy", BARS)
@@ -37,7 +37,7 @@ def fitted(tmp_path_factory, aejax):
                              ("cells", "cells.csv", ("--label-column", "kind", "--normal-label", "good", "--score",
                                                      "joint"))):
         out = io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
+        with logger_as_it_was(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
             assert aejax("anomaly", "fit", "--data", folder / data, "--output", folder / name, *SHORT, *more) == 0
         printed[name] = out.getvalue()
     return folder, printed
@@ -97,7 +97,7 @@ def test_pictures_are_named_and_shown(fitted, aejax, tmp_path, is_png):
     assert aejax("anomaly", "score", folder / "bars", "bars.npy", "--output", "array.csv") == 0
     found = csv.read_csv("array.csv").to_pydict()
     assert found["row"] == [1, 2, 3] and not (tmp_path / "array.png").exists()
-    np.testing.assert_allclose(found["score"], table["score"][:3], rtol=1e-5)   # sums of other batches
+    np.testing.assert_allclose(found["score"], table["score"][:3], rtol=1e-4)
 
 
 def test_exit_codes(fitted, aejax, tmp_path, capsys):
