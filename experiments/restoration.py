@@ -5,7 +5,8 @@ warning of the lecture's figure 9. Networks learn from training images; strength
 prior's weight are chosen on 200 of 2,000 training images set aside; test images are only measured on. One row is one
 task on one data set from one seed, and holds every method, so that all see the same inputs.
 
-Command: python -m experiments.restoration --data-dir FOLDER   (estimated: 120 minutes on 2 cores; --tasks for some)
+Command: python -m experiments.restoration --data-dir FOLDER   (85 minutes, with each data set in a process of its own
+(`--datasets`) on a core of its own; `--tasks` for some)
 Result: experiments/results/restoration.json and restoration_<task>_<data>.png, of holes also …_energy.png
 """
 
