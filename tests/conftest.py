@@ -1,6 +1,7 @@
 """Strict flags and shared fixtures of all tests."""
 
 import gc
+import logging
 import os
 
 # Compiling takes most of the suite's time, running next to none: ask LLVM for less, and XLA for its plain emitters and
@@ -18,6 +19,14 @@ import pytest
 from aejax import networks
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture(autouse=True)
+def _logger_as_imported():
+    """The command line sets the logger up for its process; fixtures that outlive a test would leave it so."""
+    logger = logging.getLogger("aejax")
+    logger.handlers, logger.propagate = [], True
+    logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session", autouse=True)
