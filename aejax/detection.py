@@ -15,15 +15,7 @@ from safetensors.numpy import save as serialise
 
 from aejax import runs
 from aejax.applications.detectors import SCORES, Detector, ScoreMap
-from aejax.applications.thresholds import (
-    THRESHOLDS,
-    FalseAlarms,
-    conformal_p_values,
-    conformal_threshold,
-    false_alarms,
-    mad_threshold,
-    quantile_threshold,
-)
+from aejax.applications.thresholds import FalseAlarms, conformal_p_values, false_alarms
 from aejax.files import atomic
 from aejax.recipes import build_corruption
 from aejax.types import InputError
@@ -37,7 +29,7 @@ class Decision:
 
     Attributes:
       detector: the score.
-      method: one of `THRESHOLDS`.
+      method: one of `thresholds.THRESHOLDS`.
       alpha: accepted rate of false alarms; None for "mad".
       threshold: what lies above it is flagged.
       calibration_scores: (n,), of normal data that the model has not seen, in rising order.
@@ -60,19 +52,6 @@ class Decision:
     def false_alarms(self, count: int = 1000) -> FalseAlarms:
         """How many of `count` fresh normal data will be flagged."""
         return false_alarms(self.calibration_scores, self.threshold, count=count)
-
-
-def threshold_by(method: str, scores: np.ndarray, *, alpha: float | None = None) -> float:
-    """The threshold of calibration scores by the name of its method; `alpha` is that of all but "mad".
-
-    >>> threshold_by("quantile", np.arange(10.0), alpha=0.2)
-    7.0
-    """
-    if method not in THRESHOLDS:
-        raise InputError(f"unknown threshold {method!r}: one of {', '.join(THRESHOLDS)}")
-    if method == "mad":
-        return mad_threshold(scores)
-    return (conformal_threshold if method == "conformal" else quantile_threshold)(scores, alpha=alpha)
 
 
 def save(path: Path, decision: Decision, facts: Mapping[str, Any]) -> None:

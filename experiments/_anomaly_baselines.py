@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.ensemble import IsolationForest
 from sklearn.svm import OneClassSVM
 
-from aejax.applications.anomaly_detection import nearest
+from aejax.applications.neighbours import nearest
 from aejax.applications.reconstruction import pca
 from aejax.applications.whitening import fit_whitening
 

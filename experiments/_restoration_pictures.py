@@ -1,5 +1,6 @@
 """Tasks of the restoration experiment on photographs and faces, and the warning of the lecture's figure 9."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ PAIRS = {"mnist_mini": (9, 4), "mnist": (9, 4), "fashion_mnist": (2, 4)}   # 9 a
 def photographs(seed: int, budget: Budget) -> tuple[Values, Shown]:
     """16×16 to 64×64, patches of photographs; no picture has patches in training and in test."""
     rng = np.random.default_rng(seed)
-    smaller = _with(budget, batch_size=min(8, budget.batch_size), rate=2 / 3 * budget.rate, steps=-(-budget.steps // 2))
+    smaller = dataclasses.replace(budget, batch_size=min(8, budget.batch_size), rate=2 / 3 * budget.rate,
+                                  steps=-(-budget.steps // 2))
     count = smaller.steps * smaller.batch_size
     patches = _patches(TRAIN_PICTURES, count, rng)
     test = unit(_patches(TEST_PICTURES, max(budget.test // 5, 4), np.random.default_rng(0)))   # the same for all seeds
@@ -44,7 +46,7 @@ def faces(seed: int, budget: Budget) -> tuple[Values, Shown]:
     rng = np.random.default_rng(seed)
     learn = rng.permutation(np.concatenate([np.tile(own, (2, 1, 1, 1)),
                                             _patches(TRAIN_PICTURES, 100 * len(own), rng, side=24)]))
-    smaller = _with(budget, rate=2 / 3 * budget.rate, steps=-(-budget.steps // 2))
+    smaller = dataclasses.replace(budget, rate=2 / 3 * budget.rate, steps=-(-budget.steps // 2))
     ae, params = train(unet((24, 24, 1), budget), corruptions.downsample(2), learn, smaller, seed)
     return _compare(ae, params, unit(learn), test, downscale(test, 2), 2)
 
@@ -58,11 +60,6 @@ def _compare(ae: Autoencoder, params: Any, learn: np.ndarray, test: np.ndarray, 
     found["ours, consistent"] = super_resolution.consistent_with(found["ours"], low)
     return (scores(test, found) | consistency(found, low),
             [("input", repeat(low, factor)), *found.items(), ("truth", test)])
-
-
-def _with(budget: Budget, **changes: Any) -> Budget:
-    import dataclasses
-    return dataclasses.replace(budget, **changes)
 
 
 def _patches(names: tuple[str, ...], count: int, rng: np.random.Generator, *, side: int = SIDE) -> np.ndarray:
@@ -109,7 +106,7 @@ def warning(name: str, train_images: np.ndarray, labels: np.ndarray, test: np.nd
         return [100 * float(np.mean(found[:, common] > found[:, rare]))]
     low = downscale(small, FACTOR)
     found = {"truth": small, "bicubic": super_resolution.bicubic(low, FACTOR)}
-    fewer = _with(budget, dense_steps=max(budget.dense_steps // 4, 2))
+    fewer = dataclasses.replace(budget, dense_steps=max(budget.dense_steps // 4, 2))
     for label, (a, b) in parts.items():
         order = np.random.default_rng(seed).permutation(np.concatenate([a, b]))
         ae, params = train(dense(test.shape[1:], budget), corruptions.downsample(FACTOR), train_images[order], fewer,

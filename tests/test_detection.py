@@ -6,6 +6,7 @@ import pytest
 
 from aejax import detection, runs
 from aejax.applications.detectors import ScoreMap, fit_detector
+from aejax.applications.thresholds import threshold_by
 from aejax.recipes import Recipe, build
 from aejax.types import InputError
 
@@ -22,7 +23,7 @@ def params(images):
 def decision(params, images):
     detector = fit_detector("joint", AE, params, images[:40])
     scores = detector.score(AE, params, images[40:])
-    return detection.Decision(detector, "conformal", 0.1, detection.threshold_by("conformal", scores, alpha=0.1),
+    return detection.Decision(detector, "conformal", 0.1, threshold_by("conformal", scores, alpha=0.1),
                               np.sort(scores), ScoreMap(0.5, 2.0), ("a", "b"))
 
 
@@ -49,14 +50,6 @@ def test_a_stranger_can_read_it(saved):
     assert written["score"] == "joint" and written["flagged"] == "score > threshold" and written["normal_label"] == "3"
     assert written["calibration"]["count"] == 24 and written["false_alarms"]["count"] == 1000
     assert written["calibration"]["least"] <= written["threshold"] <= written["calibration"]["largest"]
-
-
-@pytest.mark.parametrize(("method", "expected"), [("conformal", 18.0), ("quantile", 17.0)])
-def test_thresholds_by_name(method, expected):
-    assert detection.threshold_by(method, np.arange(20.0), alpha=0.1) == expected
-    assert detection.threshold_by("mad", np.arange(20.0)) > 19
-    with pytest.raises(InputError, match="unknown threshold 'auto'"):
-        detection.threshold_by("auto", np.arange(20.0), alpha=0.1)
 
 
 def spoil(path, what):

@@ -10,10 +10,11 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from aejax.applications.batches import in_batches
 from aejax.applications.inpainting import CodePrior, minimise_energy
+from aejax.applications.neighbours import nearest
 from aejax.applications.reconstruction import reconstruct_batch
 from aejax.applications.whitening import Whitening
 from aejax.autoencoder import corrupt, to_range
@@ -141,24 +142,6 @@ def neighbour_score(ae: Autoencoder, params: Params, x: np.ndarray, reference: n
     if whitening is not None:
         found, reference = np.asarray(whitening(found)), np.asarray(whitening(reference))
     return nearest(found, reference, k).mean(axis=1)
-
-
-def nearest(x: Float[np.ndarray, "n m"], reference: Float[np.ndarray, "r m"], k: int) -> Float[np.ndarray, "n k"]:
-    """Distances to the k nearest rows of `reference`, in no order, by comparison with all of them.
-
-    >>> nearest(np.array([[0.0, 0.0]]), np.array([[3.0, 4.0], [0.0, 1.0], [9.0, 9.0]]), 2)
-    array([[1., 5.]])
-    """
-    if not 1 <= k <= len(reference):
-        raise InputError(f"k must be from 1 to the number of references, {len(reference)}; got {k}")
-    middle = reference.mean(axis=0)   # small numbers lose less to rounding
-    points, others = (np.asarray(a - middle, np.float32) for a in (x, reference))
-    squares, found = np.square(others).sum(axis=1), []
-    for begin in range(0, len(points), 1024):
-        rows = slice(begin, begin + 1024)
-        near = np.argpartition(squares - 2 * points[rows] @ others.T, k - 1, axis=1)[:, :k]
-        found.append(np.linalg.norm(x[rows, None].astype(np.float64) - reference[near], axis=2))
-    return np.concatenate(found)
 
 
 def denoising_score(ae: Autoencoder, params: Params, x: np.ndarray, *, corruption: Corruption, key: Key,

@@ -60,20 +60,36 @@ def neighbours(x: Float[np.ndarray, "n *datum"] | np.ndarray, k: int, *, anchors
     pick = np.arange(points)
     if anchors is not None and anchors < points:
         pick = np.sort(np.random.default_rng(seed).choice(points, anchors, replace=False))
-    candidates = min(k + 1 + SPARE, points)
-    everything, squares = jnp.asarray(flat), jnp.asarray(np.einsum("ij,ij->i", flat, flat))
-    chunk_size = min(chunk_size, len(pick))
-    parts = min(chunk_size, -(-8 * chunk_size * candidates * flat.shape[1] // EXACT_BYTES))
-    found = []
-    for begin in range(0, len(pick), chunk_size):
-        rows = pick[begin: begin + chunk_size]
+    found = nearest(flat[pick], flat, k + 1, chunk_size=chunk_size)
+    return Neighbours(found[:, 1:], points, duplicates)   # the first is the point itself: no other is as near
+
+
+def nearest(x: Float[np.ndarray, "n m"], reference: Float[np.ndarray, "r m"], k: int, *, chunk_size: int = 1024,
+            ) -> Float[np.ndarray, "n k"]:
+    """Distances from each row to the k nearest of `reference`, float64, rising, by comparison with all of them.
+
+    Raises:
+      InputError: k below 1, or above the number of references.
+
+    >>> nearest(np.array([[0.0, 0.0]]), np.array([[3.0, 4.0], [0.0, 1.0], [9.0, 9.0]]), 2)
+    array([[1., 5.]])
+    """
+    if not 1 <= k <= len(reference):
+        raise InputError(f"k must be from 1 to the number of references, {len(reference)}; got {k}")
+    middle = reference.mean(axis=0)   # small numbers lose less to rounding
+    points, others = (np.asarray(a - middle, np.float32) for a in (x, reference))
+    everything, squares = jnp.asarray(others), jnp.asarray(np.einsum("ij,ij->i", others, others))
+    candidates, chunk_size = min(k + SPARE, len(reference)), min(chunk_size, max(1, len(x)))
+    parts = min(chunk_size, -(-8 * chunk_size * candidates * x.shape[1] // EXACT_BYTES))
+    found = [np.zeros((0, k))]
+    for begin in range(0, len(x), chunk_size):
+        rows = np.arange(begin, min(begin + chunk_size, len(x)))
         padded = np.concatenate([rows, np.repeat(rows[:1], chunk_size - len(rows))])   # one compiled shape
-        near = np.asarray(_candidates(everything, squares, padded, count=candidates))[: len(rows)]
-        exact = np.concatenate([_distances(flat, *pair) for pair in zip(
+        near = _candidates(points[padded], everything, squares, count=candidates)[: len(rows)]
+        exact = np.concatenate([_distances(x[some], reference[theirs]) for some, theirs in zip(
             np.array_split(rows, parts), np.array_split(near, parts), strict=True)])
-        exact[near == rows[:, None]] = np.inf   # the point itself
         found.append(np.sort(exact, axis=1)[:, :k])
-    return Neighbours(np.concatenate(found), points, duplicates)
+    return np.concatenate(found)
 
 
 def flat_rows(x: np.ndarray) -> np.ndarray:
@@ -86,22 +102,22 @@ def flat_rows(x: np.ndarray) -> np.ndarray:
 
 
 @jax.jit
-def _squared_distances(x: Array, squares: Array, rows: Array) -> Array:
-    """(R, N), in float32: good enough to rank by, up to near ties."""
-    return squares[rows][:, None] + squares[None, :] - 2 * x[rows] @ x.T
+def _ranks(points: Array, others: Array, squares: Array) -> Array:
+    """(R, N) squared distances, less what is the same for all others: in float32, good enough up to near ties."""
+    return squares[None, :] - 2 * points @ others.T
 
 
-def _candidates(x: Array, squares: Array, rows: np.ndarray, *, count: int) -> np.ndarray:
-    """The indices of the `count` nearest, the point itself among them, in no order."""
-    distances = np.asarray(_squared_distances(x, squares, rows))
-    if count == distances.shape[1]:
-        return np.broadcast_to(np.arange(count), distances.shape)
-    return np.argpartition(distances, count, axis=1)[:, :count]   # several times faster than top_k on a CPU
+def _candidates(points: np.ndarray, others: Array, squares: Array, *, count: int) -> np.ndarray:
+    """The indices of the `count` nearest, in no order."""
+    ranks = np.asarray(_ranks(points, others, squares))
+    if count == ranks.shape[1]:
+        return np.broadcast_to(np.arange(count), ranks.shape)
+    return np.argpartition(ranks, count, axis=1)[:, :count]   # several times faster than top_k on a CPU
 
 
-def _distances(x: np.ndarray, rows: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """From x[rows] (R,) to x[near] (R, K), in float64."""
-    differences = x[near].astype(np.float64) - x[rows].astype(np.float64)[:, None]
+def _distances(points: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """From points (R, m) to `near` (R, K, m), in float64."""
+    differences = near.astype(np.float64) - points.astype(np.float64)[:, None]
     return np.sqrt(np.einsum("ijk,ijk->ij", differences, differences))
 
 

@@ -37,10 +37,18 @@ def conformal_threshold(calibration_scores: ArrayLike, *, alpha: float) -> float
     scores = _checked(calibration_scores, alpha)
     above = math.floor(alpha * (len(scores) + 1) + _ROUNDING)
     if above < 1:
-        need = math.ceil(1 / alpha - 1 - _ROUNDING)
-        raise InputError(f"{len(scores)} calibration scores are too few for alpha = {alpha:g}: at least {need} are "
-                         "needed; hold out more normal data, or take a larger alpha")
+        raise InputError(f"{len(scores)} calibration scores are too few for alpha = {alpha:g}: at least "
+                         f"{fewest_scores(alpha)} are needed; hold out more normal data, or take a larger alpha")
     return float(scores[len(scores) - above])
+
+
+def fewest_scores(alpha: float) -> int:
+    """⌈1/α − 1⌉: with fewer calibration scores there is no `conformal_threshold`.
+
+    >>> fewest_scores(0.05)
+    19
+    """
+    return math.ceil(1 / alpha - 1 - _ROUNDING)
 
 
 def quantile_threshold(scores: ArrayLike, *, alpha: float) -> float:
@@ -76,6 +84,19 @@ def mad_threshold(scores: ArrayLike, *, factor: float = 3.0) -> float:
         raise InputError("more than half of the scores are equal, so that they have no median deviation: take the "
                          "conformal or the quantile threshold")
     return float(median + factor * 1.4826 * deviation)
+
+
+def threshold_by(method: str, scores: ArrayLike, *, alpha: float | None = None, factor: float = 3.0) -> float:
+    """The threshold by the name of its method, one of `THRESHOLDS`; `factor` is that of "mad", `alpha` of the others.
+
+    >>> threshold_by("quantile", np.arange(10.0), alpha=0.2)
+    7.0
+    """
+    if method not in THRESHOLDS:
+        raise InputError(f"unknown threshold {method!r}: one of {', '.join(THRESHOLDS)}")
+    if method == "mad":
+        return mad_threshold(scores, factor=factor)
+    return (conformal_threshold if method == "conformal" else quantile_threshold)(scores, alpha=alpha)
 
 
 def conformal_p_values(scores: ArrayLike, calibration_scores: ArrayLike) -> np.ndarray:

@@ -1,7 +1,6 @@
 """`AnomalyDetector`: what an autoencoder of normal data cannot reconstruct."""
 
 import dataclasses
-import math
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -110,24 +109,17 @@ class AnomalyDetector(OutlierMixin, VariantEstimator):
             raise InputError(f"factor must be a positive number, got {self.factor!r:.60}")
 
     def _held_out(self, count: int) -> int:
-        needed = self._needed() if self.threshold == "conformal" else 1
+        needed = thresholds.fewest_scores(self.alpha) if self.threshold == "conformal" else 1
         return max(round(self.calibration_fraction * count), min(needed, count // 2))
 
-    def _needed(self) -> int:
-        """Fewest scores for a conformal threshold."""
-        return math.ceil(1 / self.alpha - 1 - 1e-9)
-
     def _threshold(self, scores: np.ndarray) -> float:
-        if self.threshold == "mad":
-            return thresholds.mad_threshold(scores, factor=self.factor)
-        if self.threshold == "quantile":
-            return thresholds.quantile_threshold(scores, alpha=self.alpha)
-        if len(scores) < (needed := self._needed()):
+        needed = thresholds.fewest_scores(self.alpha)
+        if self.threshold == "conformal" and len(scores) < needed:
             warnings.warn(f"alpha={self.alpha:g} needs {needed} held-out examples, there are {len(scores)}: the "
                           f"largest of their scores is the threshold, which flags up to {1 / (len(scores) + 1):.2g} of "
                           "normal data; bring more data, or take a larger alpha", UserWarning, stacklevel=3)
             return float(scores[-1])
-        return thresholds.conformal_threshold(scores, alpha=self.alpha)
+        return thresholds.threshold_by(self.threshold, scores, alpha=self.alpha, factor=self.factor)
 
     def _saved(self) -> Mapping[str, Mapping[str, Any]]:
         return {"threshold.json": {"threshold": self.threshold_, "rule": self.threshold, "score": "reconstruction",

@@ -1,5 +1,6 @@
 """What the estimators share: their parameters, training, and the way through the model."""
 
+import abc
 import dataclasses
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +22,7 @@ from aejax.types import Autoencoder, Batch, InputError
 
 
 @dataclasses.dataclass(kw_only=True, eq=False, repr=False)
-class AutoencoderEstimator(BaseEstimator):
+class AutoencoderEstimator(BaseEstimator, abc.ABC):
     """The common base; use its subclasses.
 
     Parameters are kept as given, and looked at by `fit`: hence no types stand here.
@@ -67,13 +68,13 @@ class AutoencoderEstimator(BaseEstimator):
         """The four pure functions, to be called with `params_`."""
         return built(self.recipe_, self._maker()) if self._object is None else self._object
 
+    @abc.abstractmethod
     def _maker(self) -> Callable[[Recipe], Autoencoder]:
         """What builds a recipe."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _build(self, parts: Any) -> tuple[Recipe | None, Autoencoder | None]:
         """The recipe, or where JSON can hold none, the autoencoder itself; `parts` are the network's, if it has any."""
-        raise NotImplementedError
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "params_")

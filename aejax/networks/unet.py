@@ -129,7 +129,7 @@ class UNet(nn.Module):
 
     def encode(self, x: Float[Array, "batch h w c"]) -> Float[Array, "batch code"]:
         """The deepest features."""
-        return self._features(x)[-1].reshape(x.shape[0], -1)
+        return self._features(*self._known(x))[-1].reshape(x.shape[0], -1)
 
     def decode(self, code: Float[Array, "batch code"]) -> Float[Array, "batch h w c"]:
         """What the deepest features alone say."""
@@ -138,9 +138,9 @@ class UNet(nn.Module):
 
     def reconstruct(self, x: Float[Array, "batch h w c"]) -> Float[Array, "batch h w c"]:
         """The image from all features, and from the input where `residual`."""
-        *skips, deepest = self._features(x)
-        output = self._output(deepest, skips[::-1])
         filled, known = self._known(x)
+        *skips, deepest = self._features(filled, known)
+        output = self._output(deepest, skips[::-1])
         output = output + filled if self.residual else output
         return output if known is None else jnp.where(known, x, output)
 
@@ -150,9 +150,8 @@ class UNet(nn.Module):
         known = x != self.unknown
         return filled_from_coarse(x, known), known
 
-    def _features(self, x: Array) -> list[Array]:
+    def _features(self, x: Array, known: Array | None) -> list[Array]:
         activation = activation_function(self.activation)
-        x, known = self._known(x)
         x = x if known is None else jnp.concatenate([x, known.astype(x.dtype)], axis=-1)
         step = 2 ** (len(self.channels) - 1)
         height, width = self.inner[0] * step, self.inner[1] * step

@@ -14,7 +14,7 @@ from aejax import detection, figures, metrics
 from aejax.applications.anomaly_detection import contributions
 from aejax.applications.detectors import SCORES, Detector, fit_detector, fit_score_map
 from aejax.applications.reconstruction import reconstruct
-from aejax.applications.thresholds import THRESHOLDS
+from aejax.applications.thresholds import THRESHOLDS, threshold_by
 from aejax.data.dataset import Standardiser
 from aejax.data.inputs import Inputs
 from aejax.data.tables import read_table
@@ -47,7 +47,7 @@ def fit(flags: Any, *, command: str) -> None:
     _recipe(flags, (28, 28, 1), (0.0, 1.0))   # names and options are checked before data are read
     dataset, calibration, normal = _parts(load(flags), flags)
     if method == "conformal":
-        detection.threshold_by(method, np.arange(len(calibration), dtype=float), alpha=alpha)   # enough of them?
+        threshold_by(method, np.arange(len(calibration), dtype=float), alpha=alpha)   # enough of them?
     recipe = _recipe(flags, dataset.shape, dataset.range)
     name = flags.score or ("mahalanobis" if dataset.range is None else "combined")
     corruption = recipe.corruption and build_corruption(recipe.corruption)
@@ -59,8 +59,8 @@ def fit(flags: Any, *, command: str) -> None:
     detector = fit_detector(name, trained.ae, trained.params, dataset.train, corruption=corruption)
     held = detector.score(trained.ae, trained.params, calibration)
     decision = detection.Decision(
-        detector, method, alpha, detection.threshold_by(method, held, alpha=alpha), np.sort(held),
-        fit_score_map(_parts_of(detector, trained, calibration)) if len(dataset.shape) == 3 else None, _columns(flags))
+        detector, method, alpha, threshold_by(method, held, alpha=alpha), np.sort(held),
+        fit_score_map(_of_pixels(detector, trained, calibration)) if len(dataset.shape) == 3 else None, _columns(flags))
     detection.save(output, decision, {"source": source_of(flags), "normal_label": flags.normal_label,
                                       "calibration_fraction": flags.calibration})
     at = "" if alpha is None else f", alpha {alpha:g}"
@@ -166,7 +166,7 @@ def _columns(flags: Any) -> tuple[str, ...]:
     return read_table(path, flags.label_column).columns
 
 
-def _parts_of(detector: Detector, model: Any, x: np.ndarray) -> np.ndarray:
+def _of_pixels(detector: Detector, model: Any, x: np.ndarray) -> np.ndarray:
     """What each value of pictures adds to the score, or to the reconstruction error where the score is no such sum."""
     found = detector.contributions(model.ae, model.params, x)
     found = contributions(model.ae, model.params, x) if found is None else found
@@ -242,7 +242,7 @@ def _write(target: Path, table: dict[str, Any]) -> None:
 def _sheet(sheet: Path, run: Run, decision: detection.Decision, x: np.ndarray, scores: np.ndarray) -> None:
     """The oddest pictures, the oddest first: input, reconstruction, map on the frozen scale."""
     x = x[np.argsort(-scores, kind="stable")[:SHOWN]]
-    maps = decision.score_map(_parts_of(decision.detector, run, x))
+    maps = decision.score_map(_of_pixels(decision.detector, run, x))
     figures.image_rows(sheet, [
         ("input, oddest first", np.asarray(metrics.to_unit(x, run.ae.range))),
         ("reconstruction", np.asarray(metrics.to_unit(reconstruct(run.ae, run.params, x), run.ae.range))),

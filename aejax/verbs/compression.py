@@ -18,6 +18,7 @@ from aejax.files import PICTURE_SUFFIXES, atomic, is_grey, write_array, write_pi
 from aejax.photographs import read_photograph
 from aejax.runs import Run, load
 from aejax.types import InputError
+from aejax.verbs.common import refuse_to_replace
 
 EXACT = (".png", ".bmp", ".tif", ".tiff")   # keep what is written into them; other names get .png added
 logger = logging.getLogger("aejax")
@@ -34,18 +35,18 @@ class _Read(NamedTuple):
 
 def compress(flags: Any, *, command: str) -> None:
     """`aejax compress RUN PICTURES`: writes the file, and says what it takes beside PNG and zlib."""
-    if flags.output.exists() and not flags.overwrite:
-        raise InputError(f"{flags.output} exists: choose another --output, or add --overwrite")
-    if flags.output.is_dir():
-        raise InputError(f"--output {flags.output} is a folder: name a file")
+    target = flags.output.expanduser()
+    if target.is_dir():
+        raise InputError(f"--output {target} is a folder: name a file")
+    refuse_to_replace([target], flags.overwrite)
     run = load(flags.run)
-    own, pixels = codecs.load_codec(run, pixels=flags.pixels, exact=flags.lossless), flags.lossless or flags.pixels
+    own, by_pixels = codecs.load_codec(run, pixels=flags.pixels, exact=flags.lossless), flags.lossless or flags.pixels
     found = _read(flags.pictures.expanduser(), run, flags.lossless)
     sizes = [picture.shape[:2] for picture in found.pictures]
     tiles = np.concatenate([cut(picture, run.shape) for picture in found.pictures])
-    content = codecs.write(own, tiles, pixels=pixels, names=found.names, array=found.array,
+    content = codecs.write(own, tiles, pixels=by_pixels, names=found.names, array=found.array,
                            sizes=() if set(sizes) == {run.shape[:2]} else sizes)
-    with atomic(flags.output) as temporary:
+    with atomic(target) as temporary:
         temporary.write_bytes(content)
     pixels = sum(height * width for height, width in sizes)
     raw = b"".join(picture.tobytes() for picture in found.pictures)
@@ -54,11 +55,11 @@ def compress(flags: Any, *, command: str) -> None:
     print(f"of the same {'pictures' if len(sizes) > 1 else 'picture'}: PNG {8 * _png(found.pictures) / pixels:.3f} (a "
           f"file each), zlib {8 * len(zlib.compress(raw, 9)) / pixels:.3f} (all together)")
     if not flags.lossless:
-        again = joined(own.pixels.kept[tiles] if pixels else codecs.read(own, content)[1], sizes)
+        again = joined(own.pixels.kept[tiles] if by_pixels else codecs.read(own, content)[1], sizes)
         each = [float(metrics.psnr(one[None] / np.float32(255), other[None] / np.float32(255))[0])
                 for one, other in zip(found.pictures, again, strict=True)]
         print(f"PSNR {np.mean(each):.2f} dB, mean over the pictures")
-    print(flags.output.resolve())
+    print(target.resolve())
     if found.skipped:
         raise InputsSkippedError(f"{len(found.skipped)} of {len(sizes) + len(found.skipped)} pictures skipped, all "
                                  f"others are in the file: {', '.join(map(str, found.skipped))}")
@@ -75,9 +76,7 @@ def decompress(flags: Any, *, command: str) -> None:
     file, tiles = codecs.read(own, content, str(flags.file), str(run.path))
     output = flags.output.expanduser()
     targets = [output / _target(name, flags.file) for name in file.names or (f"{file.array}.npy",)]
-    for target in targets:
-        if target.exists() and not flags.overwrite:
-            raise InputError(f"{target} exists: choose another --output, or add --overwrite")
+    refuse_to_replace(targets, flags.overwrite)
     if not file.names:
         write_array(targets[0], tiles)
     else:

@@ -2,7 +2,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from sklearn.neighbors import NearestNeighbors
 
 from aejax import corruptions, losses, variants
 from aejax.applications.anomaly_detection import (
@@ -11,7 +10,6 @@ from aejax.applications.anomaly_detection import (
     energy_score,
     features,
     mahalanobis_score,
-    nearest,
     neighbour_score,
     noise_averaged,
     reconstruction_score,
@@ -94,12 +92,6 @@ def test_a_residual_cannot_see_what_a_code_sees():
     limits = {of: np.quantile(found[:400], 0.99) for of, found in scores.items()}
     assert (scores["residual"][400:406] > limits["residual"]).all()
     assert (scores["code"][406:] > limits["code"]).mean() >= 0.5
-
-
-def test_nearest_is_scikit_learns():
-    x, reference = RNG.normal(size=(2100, 3)) + 50, RNG.normal(size=(70, 3)) + 50
-    expected = NearestNeighbors(n_neighbors=4).fit(reference).kneighbors(x)[0]
-    np.testing.assert_allclose(np.sort(nearest(x, reference, 4), axis=1), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_neighbour_score_is_the_mean_distance_of_codes(ae, params, images):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from aejax.applications import neighbours as module
-from aejax.applications.neighbours import neighbours
+from aejax.applications.neighbours import nearest, neighbours
 from aejax.types import InputError
 
 RNG = np.random.default_rng(0)
@@ -23,8 +23,8 @@ def test_memory_is_bounded_whatever_k(monkeypatch):
     x = RNG.normal(size=(90, 5))
     whole, most = neighbours(x, 60, chunk_size=32).distances, []
     original = module._distances
-    monkeypatch.setattr(module, "_distances", lambda flat, rows, near: (
-        most.append(8 * near.size * flat.shape[1]), original(flat, rows, near))[1])
+    monkeypatch.setattr(module, "_distances", lambda points, near: (
+        most.append(8 * near.size), original(points, near))[1])
     monkeypatch.setattr(module, "EXACT_BYTES", 20_000)
     np.testing.assert_array_equal(neighbours(x, 60, chunk_size=32).distances, whole)
     assert max(most) <= 20_000 and len(most) > 10
@@ -45,3 +45,10 @@ def test_bad_input(call, parts):
     with pytest.raises(InputError) as error:
         call()
     assert all(part in str(error.value) for part in parts) and "\n" not in str(error.value)
+
+
+def test_nearest_is_scikit_learns():
+    learn = pytest.importorskip("sklearn.neighbors")
+    x, reference = RNG.normal(size=(2100, 3)) + 50, RNG.normal(size=(70, 3)) + 50
+    expected = learn.NearestNeighbors(n_neighbors=4).fit(reference).kneighbors(x)[0]
+    np.testing.assert_allclose(nearest(x, reference, 4), expected, rtol=1e-9)

@@ -8,6 +8,7 @@ from aejax.applications.thresholds import (
     false_alarms,
     mad_threshold,
     quantile_threshold,
+    threshold_by,
 )
 from aejax.types import InputError
 
@@ -85,3 +86,11 @@ def test_false_alarms_count_the_chance_of_the_calibration_set():
 def test_bad_input_is_one_line(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+@pytest.mark.parametrize(("method", "expected"), [("conformal", 18.0), ("quantile", 17.0)])
+def test_thresholds_by_name(method, expected):
+    assert threshold_by(method, np.arange(20.0), alpha=0.1) == expected
+    assert threshold_by("mad", np.arange(20.0)) > 19
+    with pytest.raises(InputError, match="unknown threshold 'auto'"):
+        threshold_by("auto", np.arange(20.0), alpha=0.1)
