@@ -167,6 +167,7 @@ def read(own: RunCodec, content: bytes, name: str = "the file", run: str = "this
     """
     file = compressed_file.unpack(content, name)
     compressed_file.check_model(file, own.digest, name, run)
+    compressed_file.check_contents(file, own.codec.shape, name)
     compression.check_probe(own.codec, file.probe)
     if file.pixels:
         return file, lossless.decompress(own.codec, own.pixels, file.data, file.count)

@@ -31,6 +31,12 @@ class Codec(NamedTuple):
     params: Params
     tables: Tables
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a picture."""
+        code = jax.ShapeDtypeStruct((1, len(self.tables.low)), np.float32)
+        return jax.eval_shape(self.ae.decode, self.params, code).shape[1:]
+
 
 def fit_codec(ae: Autoencoder, params: Params, train: UInt8[np.ndarray, "batch *datum"]) -> Codec:
     """The codec of a trained autoencoder, its tables fitted on the codes of training data.

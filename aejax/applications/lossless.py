@@ -127,7 +127,7 @@ def _list(guides: np.ndarray, near: np.ndarray) -> bytes:
 
 def _correct(guides: np.ndarray, data: bytes) -> None:
     """Writes the listed values into the guides."""
-    content = np.frombuffer(zlib.decompress(data), np.uint8)
+    content = np.frombuffer(zlib.decompressobj().decompress(data, 5 * guides.size + 1), np.uint8)   # no more than all
     count = len(content) // 5
     gaps = np.ascontiguousarray(content[: 4 * count].reshape(4, count).T).view("<u4")[:, 0]
     guides.reshape(-1)[np.cumsum(gaps.astype(np.int64))] = content[4 * count:]

@@ -1,7 +1,19 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
 
-from aejax.applications.compressed_file import CompressedFile, check_model, cut, joined, pack, unpack
+from aejax.applications.compressed_file import (
+    HEAD,
+    CompressedFile,
+    check_contents,
+    check_model,
+    cut,
+    joined,
+    pack,
+    unpack,
+)
 from aejax.types import InputError
 
 RNG = np.random.default_rng(0)
@@ -47,6 +59,40 @@ def test_foreign_files_versions_and_models_are_refused():
     check_model(FILE, FILE.model, "x.aej", "runs/a")
     with pytest.raises(InputError, match="x.aej was written with another model .0123456789abcdef. than that of runs/b"):
         check_model(FILE, "1" + FILE.model[1:], "x.aej", "runs/b")
+
+
+def resealed(file, told):
+    """A file whose checksum is right and whose description is not."""
+    bare = pack(file._replace(names=(), sizes=(), array=""))
+    described = zlib.compress(told)
+    content = bytearray(bare[: HEAD.size] + described + file.data)
+    struct.pack_into("<Q", content, 6, len(content) + 4)
+    struct.pack_into("<I", content, HEAD.size - 4, len(described))
+    return bytes(content) + struct.pack("<I", zlib.crc32(content))
+
+
+@pytest.mark.parametrize("told", [
+    b"[1, 2]", b"{", b'{"sizes": 3}', b'{"sizes": [[1]]}', b'{"sizes": [["a", 2]]}', b'{"names": ' + b"[" * 10**5,
+    pytest.param(b'{"array": "' + bytes(2**26) + b'"}', id="unfolds without end")])
+def test_a_description_that_is_none_is_one_line(told):
+    with pytest.raises(InputError, match="^x.aej does not hold what it says") as error:
+        unpack(resealed(FILE, told), "x.aej")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("change", [
+    {"shape": (28, 28, 3)}, {"count": 2**32 - 1, "names": (), "sizes": ()}, {"count": 178}, {"sizes": ((28, 20),)},
+    {"sizes": ((28, 20), (300, -41))}, {"names": ("a.png", "b.png", "c.png")}])
+def test_numbers_that_contradict_each_other_are_refused(change):
+    own = FILE._replace(count=1 + 11 * 3)
+    check_contents(own, (28, 20, 3), "x.aej")
+    with pytest.raises(InputError, match="^x.aej does not hold what it says"):
+        check_contents(own._replace(**change), (28, 20, 3), "x.aej")
+
+
+def test_too_much_for_one_file_is_refused():
+    with pytest.raises(InputError, match="too much for one file: compress them in parts"):
+        pack(FILE._replace(count=2**32 - 1))
 
 
 @pytest.mark.parametrize("sizes", [[(4, 4)], [(1, 1), (9, 3)], [(4, 8), (5, 5), (12, 1)], []])

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -50,6 +52,18 @@ def test_lossy_is_what_the_decoder_makes(coder, made, aejax, noise, tmp_path, ca
     x = noise[..., None]
     expected = run.ae.decode(run.params, run.ae.encode(run.params, x))
     np.testing.assert_allclose(np.load(tmp_path / "out" / "noise.npy"), np.asarray(expected) * 255, atol=0.51)
+
+
+def test_without_a_model_of_pixels(coder, made, aejax, small, noise, tmp_path, capsys):
+    """Printed is the PSNR of what is decoded, whether or not the run could keep pixels."""
+    assert aejax("train", "quantised", "--data", made / "noise.npy", "--output", "plain", *small) == 0
+    for run in (coder / "run", "plain"):
+        capsys.readouterr()
+        assert aejax("compress", run, made / "noise.npy", "--output", "x.aej", "--overwrite") == 0
+        printed = float(re.search(r"PSNR ([\d.]+) dB", capsys.readouterr().out)[1])
+        assert aejax("decompress", run, "x.aej", "--output", "out", "--overwrite") == 0
+        errors = (np.load(tmp_path / "out" / "noise.npy")[..., 0] / 255 - noise / 255) ** 2
+        assert abs(printed - np.mean(-10 * np.log10(errors.mean(axis=(1, 2))))) < 0.02
 
 
 def test_an_array_comes_back_exactly(coder, made, aejax, noise, tmp_path):
