@@ -3,9 +3,9 @@
 import logging
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 
@@ -16,6 +16,7 @@ from aejax.runs import Run, device
 from aejax.types import InputError
 
 logger = logging.getLogger("aejax")
+Picture = TypeVar("Picture")
 
 
 def keep_compiled_programs() -> None:
@@ -82,6 +83,25 @@ def refuse_to_replace(targets: Iterable[Path], overwrite: bool) -> None:
     for target in targets:
         if target.exists() and not overwrite:
             raise InputError(f"{target} exists: choose another --output, or add --overwrite")
+
+
+def readable(paths: Collection[Path], read: Callable[[Path], Picture], skipped: list[Path],
+             ) -> Iterator[tuple[Path, Picture]]:
+    """Each path with what `read` makes of it; those that it refuses are named, and added to `skipped`.
+
+    Raises:
+      InputError: that of `read`, if the path is the only one.
+    """
+    for path in paths:
+        try:
+            picture = read(path)
+        except InputError as error:
+            if len(paths) == 1:
+                raise
+            logger.warning("skipped: %s", error)
+            skipped.append(path)
+        else:
+            yield path, picture
 
 
 def size(text: str | None, flag: str = "size") -> tuple[int, int] | None:

@@ -18,7 +18,7 @@ from aejax.files import PICTURE_SUFFIXES, atomic, is_grey, write_array, write_pi
 from aejax.photographs import read_photograph
 from aejax.runs import Run, load
 from aejax.types import InputError
-from aejax.verbs.common import refuse_to_replace
+from aejax.verbs.common import readable, refuse_to_replace
 
 EXACT = (".png", ".bmp", ".tif", ".tiff")   # keep what is written into them; other names get .png added
 logger = logging.getLogger("aejax")
@@ -100,15 +100,8 @@ def _read(path: Path, run: Run, exact: bool) -> _Read:
     if not paths:
         raise InputError(f"{path}: holds no picture ({', '.join(PICTURE_SUFFIXES)}); give a folder with some")
     pictures, names, skipped = [], [], []
-    for place in paths:
-        try:
-            pictures.append(_picture(place, run.shape[2], exact))
-        except InputError as error:
-            if len(paths) == 1:
-                raise
-            logger.warning("skipped: %s", error)
-            skipped.append(place)
-            continue
+    for place, picture in readable(paths, lambda place: _picture(place, run.shape[2], exact), skipped):
+        pictures.append(picture)
         names.append(place.relative_to(path).as_posix() if path.is_dir() else place.name)
     if not pictures:
         raise InputError(f"{path}: none of its {len(paths)} pictures can be compressed; give others")

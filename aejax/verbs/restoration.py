@@ -22,7 +22,7 @@ from aejax.photographs import read_photograph, write_photograph
 from aejax.recipes import MASKS, fill_of
 from aejax.runs import Run, load
 from aejax.types import InputError
-from aejax.verbs.common import data_of, given, refuse_to_replace
+from aejax.verbs.common import data_of, given, readable, refuse_to_replace
 
 logger = logging.getLogger("aejax")
 _OF_METHOD = {"steps": ("projection", "energy"), "restarts": ("energy",), "prior_weight": ("energy",)}
@@ -182,18 +182,10 @@ def _restore(flags: Any, place_of_pictures: Path, restored: Callable[[np.ndarray
     """
     targets, sheet = _targets(place_of_pictures, flags.output, flags.overwrite)
     shown, skipped = [], []
-    for source, target in targets.items():
-        try:
-            picture = read_photograph(source)
-        except InputError as error:
-            if len(targets) == 1:
-                raise
-            logger.warning("skipped: %s", error)
-            skipped.append(source)
-            continue
+    for source, picture in readable(targets, read_photograph, skipped):
         results = restored(picture.pixels)
         label, pixels = list(results.items())[-1]
-        for note in (*picture.notes, *write_photograph(target, pixels, picture, known=known)):
+        for note in (*picture.notes, *write_photograph(targets[source], pixels, picture, known=known)):
             logger.info("%s: %s", source, note)
         if len(shown) < MOST:
             shown.append(results)

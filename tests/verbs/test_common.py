@@ -61,3 +61,16 @@ def test_compiled_programs_are_kept_in_the_users_cache(tmp_path, monkeypatch):
     finally:
         jax.config.update("jax_compilation_cache_dir", kept[0])
         jax.config.update("jax_persistent_cache_min_compile_time_secs", kept[1])
+
+
+def test_what_cannot_be_read_is_skipped_unless_it_is_all(tmp_path, caplog):
+    paths, skipped = [tmp_path / "7", tmp_path / "x", tmp_path / "8"], []
+
+    def read(path):
+        if path.name == "x":
+            raise InputError("x is no number")
+        return int(path.name)
+    assert [*common.readable(paths, read, skipped)] == [(paths[0], 7), (paths[2], 8)] and skipped == [paths[1]]
+    assert "skipped: x is no number" in caplog.text
+    with pytest.raises(InputError, match="x is no number"):
+        next(common.readable(paths[1:2], read, skipped))
