@@ -60,7 +60,7 @@ class Record:
         """Adds one row per metric, {metric: (unit, value per seed)}, replaces older rows of this name, writes."""
         self.rows = [row for row in self.rows if row["name"] != name]
         for metric, (unit, each) in values.items():
-            sd = float(np.std(each, ddof=1)) if len(each) > 1 else None
+            sd = None if len(each) < 2 else float(np.std(each, ddof=1)) if np.ptp(each) else 0.0   # no rounding error
             self.rows.append({"name": name, "metric": metric, "unit": unit, "value": float(np.mean(each)), "sd": sd,
                               "each": [float(v) for v in each], "seeds": list(seeds), "n": n,
                               "config": _digest(settings)})

@@ -46,6 +46,8 @@ def test_rows_are_written_at_once_and_kept(tmp_path):
     again.add("model", {"d": 2}, {"mse": ("unit", [4.0])}, seeds=[0], n=5)
     rows = json.loads((tmp_path / "question.json").read_text())["rows"]
     assert [row["value"] for row in rows] == [4.0]
+    again.add("model", {"d": 3}, {"mse": ("unit", [95.53] * 3)}, seeds=[0, 1, 2], n=5)
+    assert again.rows[0]["sd"] == 0.0   # and not what rounding the mean leaves
 
 
 def test_smoke_leaves_full_results_alone(tmp_path):

@@ -22,9 +22,10 @@ def score_histogram(path: str | Path, named: Mapping[str, np.ndarray], *, thresh
     figure = _figure(7.2, 3.4)
     axes = figure.subplots()
     for index, (name, found) in enumerate(named.items()):
-        axes.hist(found, bins, weights=np.full(len(found), 1 / len(found)), alpha=0.6, label=f"{name} ({len(found):,})",
-                  color=COLOURS[index % len(COLOURS)])
+        shares, _ = np.histogram(found, bins, weights=np.full(len(found), 1 / len(found)))
+        axes.stairs(shares, bins, color=COLOURS[index % len(COLOURS)], linewidth=1.5, label=f"{name} ({len(found):,})")
     axes.axvline(threshold, color="black", linestyle="--", label=f"threshold {threshold:.4g}")
+    axes.set_ylim(bottom=0)
     axes.set(xlabel=f"score: {score}", ylabel="share", xscale="log" if logarithmic else "linear")
     axes.legend(fontsize=8)
     _save(figure, path)
