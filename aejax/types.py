@@ -33,8 +33,11 @@ class Autoencoder(NamedTuple):
       loss: (params, key, x) -> (scalar, metrics); metrics hold at least "loss", "reconstruction" and "penalty".
       range: lowest and highest value of data and reconstruction; None: any finite float.
       reconstruct: (params, x) -> x̂ where that is not decode(encode(x)), as with skip connections; else None.
-      posterior: (params, x) -> mean and log-variance of q(z|x); None where there is no posterior.
-      log_likelihood: (params, key, x) -> (B,), in nats; None where there is no likelihood.
+      posterior: (params, x) -> mean and log-variance of q(z|x), each (B, code_dim); None where there is no posterior.
+      log_likelihood: (params, code, x) -> (B,), log p(x|z) in nats; None where there is no likelihood.
+      codebook: params -> (K, D), the vectors that codes consist of, one after the other; None where codes are free.
+      scheduled: step -> the autoencoder of that step of a training, where numbers of the loss change with it; step is
+        traced, and this autoencoder itself is the one of the end. None where nothing changes.
     """
 
     init: Callable[[Key, Batch], Params]
@@ -43,8 +46,10 @@ class Autoencoder(NamedTuple):
     loss: Callable[[Params, Key, Batch], tuple[Array, Metrics]]
     range: Range | None
     reconstruct: Callable[[Params, Batch], Array] | None = None
-    posterior: Callable[..., Any] | None = None
-    log_likelihood: Callable[..., Array] | None = None
+    posterior: Callable[[Params, Batch], tuple[Array, Array]] | None = None
+    log_likelihood: Callable[[Params, Array, Batch], Array] | None = None
+    codebook: Callable[[Params], Array] | None = None
+    scheduled: "Callable[[Scalar], Autoencoder] | None" = None
 
 
 class Masked(NamedTuple):

@@ -47,6 +47,7 @@ def train_step(ae: Autoencoder, optimizer: optax.GradientTransformation, state: 
     looks at the gradient and at the new parameters, and leaves the state as it was where something is not finite; it
     costs copies, since new values cannot take the old ones' memory.
     """
+    ae = ae if ae.scheduled is None else ae.scheduled(state.step)
     (loss, metrics), gradient = jax.value_and_grad(ae.loss, has_aux=True)(state.params, key, batch)
     if axis is not None:   # scalars as one vector: a constant among them would be reduced by itself, outside the loop
         scalars, restore = ravel_pytree((loss, metrics))
