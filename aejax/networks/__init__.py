@@ -1,6 +1,6 @@
 """Encoder and decoder as pure flax.linen modules: `Dense` for vectors and small images, `Convolutional` for images,
-`UNet`, with skip connections, for restoration; `WithMask`, any network where values are unknown; `Quantised` turns
-another one's code into counts, for compression.
+`Style`, the same with a decoder after StyleGAN2; `UNet`, with skip connections, for restoration; `WithMask`, any
+network where values are unknown; `Quantised` turns another one's code into counts, for compression.
 
 `decode` ends before the output activation, which belongs to the loss (`aejax.losses`). No module here couples the
 examples of a batch (no BatchNorm), so that the Jacobian of one example is well defined.
@@ -19,8 +19,10 @@ from aejax.networks.common import (
 from aejax.networks.convolutional import Convolutional
 from aejax.networks.dense import Dense
 from aejax.networks.quantised import Quantised
+from aejax.networks.style import Style, StyleSpace
 from aejax.networks.unet import UNet
 from aejax.networks.with_mask import WithMask
 
-__all__ = ["ACTIVATIONS", "KERNEL_INITS", "PRECISIONS", "Activation", "Convolutional", "Dense", "Quantised", "UNet",
-           "WithMask", "activation_function", "depth_to_space", "full_precision", "repeat_phases"]
+__all__ = ["ACTIVATIONS", "KERNEL_INITS", "PRECISIONS", "Activation", "Convolutional", "Dense", "Quantised", "Style",
+           "StyleSpace", "UNet", "WithMask", "activation_function", "depth_to_space", "full_precision",
+           "repeat_phases"]
