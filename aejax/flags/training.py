@@ -53,13 +53,18 @@ class Train(TrainingFlags, DeviceFlags, HostFlags, DataFlags):
     patches: Size = None
     """Train on patches of this size, cut from a folder of pictures of any sizes, for example 64x64."""
     network: str = "dense"
-    """dense, convolutional, or unet: with skip connections, for restoration."""
+    """dense, convolutional, style: convolutional with a decoder after StyleGAN2, or unet: with skip connections, for
+    restoration."""
     code_dim: Int = None
     """Width of the code; 30 if not given. A unet has none to choose."""
     widths: Text = None
     """Hidden layers of a dense network, for example 512,256."""
     channels: Text = None
-    """Stages of a convolutional network or a unet, for example 16,32."""
+    """Stages of a convolutional or style network or a unet, for example 16,32."""
+    mapping_widths: Text = None
+    """Hidden layers from code to style, of a style network, for example 64,64."""
+    style_dim: Int = None
+    """Length of a style, of a style network."""
     activation: Name = None
     """Of hidden layers: tanh, sigmoid, relu, elu, gelu, silu, softplus or identity."""
     code_activation: Name = None

@@ -1,4 +1,4 @@
-"""`aejax interpolate` and `aejax steer`."""
+"""`aejax interpolate`, `aejax steer` and `aejax mix`."""
 
 import contextlib
 import json
@@ -16,16 +16,20 @@ from safetensors.numpy import save as serialise
 from aejax import data as sources
 from aejax import figures, metrics
 from aejax.applications import classifier as classifiers
-from aejax.applications import edits, interpolation, steering
+from aejax.applications import edits, interpolation, steering, style_mixing
+from aejax.applications.reconstruction import encode
 from aejax.autoencoder import to_range
 from aejax.data.dataset import Standardiser
 from aejax.files import atomic
+from aejax.recipes import build_loss, build_network
 from aejax.runs import Run, load
 from aejax.types import InputError
 from aejax.verbs.common import data_of, given, print_aligned, refuse_to_replace
 
 logger = logging.getLogger("aejax")
 HELD_OUT = 1000   # test images on which a walk's errors are measured
+FOR_MEAN = 2000   # training images whose mean style is the mean
+MOST = 8          # images a side of a table of mixtures
 
 
 def interpolate(flags: Any, *, command: str) -> None:
@@ -104,6 +108,37 @@ def steer(flags: Any, *, command: str) -> None:
     print(figure.resolve())
 
 
+def mix(flags: Any, *, command: str) -> None:
+    """`aejax mix RUN A B`: one picture of three tables of mixtures."""
+    if flags.output.suffix.lower() != ".png":
+        raise InputError(f"--output {flags.output}: the result is one picture; name a file that ends in .png")
+    if not 0 <= flags.psi <= 1:
+        raise InputError(f"--psi must be from 0 to 1, got {flags.psi:g}")
+    run = load(flags.run)
+    if run.recipe.network["name"] != "style" or run.recipe.variant == "quantised":
+        raise InputError(f"{run.path}: no styles in a {run.recipe.variant} {run.recipe.network['name']} network: "
+                         "train with --network style, and another variant than quantised")
+    refuse_to_replace([output := flags.output.expanduser()], flags.overwrite)
+    data = _Data(run, flags)
+    a, b = data.examples(flags.a), data.examples(flags.b)
+    network = build_network(run.recipe.network)
+    space = style_mixing.in_style_space(network, reconstruction=build_loss(run.recipe.reconstruction))
+
+    def of(x: np.ndarray) -> np.ndarray:
+        return style_mixing.styles(network, run.params, encode(run.ae, run.params, x))
+    styles = [of(a), of(b)]
+    if flags.psi < 1:
+        mean = of(data.dataset.train[:FOR_MEAN]).mean(axis=0)
+        styles = [style_mixing.truncate(each, mean, np.float32(flags.psi)) for each in styles]
+    data.say()
+    found = style_mixing.table(space, run.params, *styles, network.groups, layer_count=network.layer_count)
+    layers = {name: "layer " + ", ".join(map(str, group)) for name, group in network.groups.items()}
+    figures.mixtures(output, *(np.asarray(metrics.to_unit(x, run.ae.range)) for x in (a, b)), {
+        f"{name} styles of B ({layers[name]}),\nthe others of A": np.asarray(metrics.to_unit(images, run.ae.range))
+        for name, images in found.items()})
+    print(output.resolve())
+
+
 class _Data:
     """The data of a run, or those that the flags name, read when they are first needed."""
 
@@ -144,6 +179,19 @@ class _Data:
         for note in inputs.notes:
             logger.info("%s", note)
         return inputs.x
+
+    def examples(self, text: str) -> np.ndarray:
+        """(N, *shape): the test examples of these numbers, or all pictures of a file or folder; at most `MOST`."""
+        if text.replace(",", "").replace(" ", "").lstrip("+-").isdigit():
+            found = np.concatenate([self.test_example(each) for each in text.split(",")])
+        else:
+            inputs = sources.read_inputs(text, self.run.shape)
+            found = inputs.x
+            for note in inputs.notes:
+                logger.info("%s", note)
+        if len(found) > MOST:
+            raise InputError(f"{text}: {len(found)} images; a table has room for {MOST} a side")
+        return found
 
     def restore(self, x: np.ndarray) -> np.ndarray:
         """In the units of the run's table; images as they are."""
