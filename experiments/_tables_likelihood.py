@@ -24,13 +24,14 @@ def bounds(results: Results) -> str:
     found = {title: f"{title}, variational 784-400-20" for title in NOTEBOOK}
     if not all((name, "KL") in rows for name in found.values()):
         return NONE
-    lines = ["| nats an image | −ELBO | reconstruction | KL | reconstruction at the mean |", "|---|---:|---:|---:|---:|"]
+    lines = ["| nats an image | −ELBO | reconstruction | KL | reconstruction at the mean |",
+             "|---|---:|---:|---:|---:|"]
     for title, name in found.items():
         lines.append(f"| **{title}** | " + " | ".join(_cell(rows[name, metric], 1) for metric in metrics) + " |")
         lines.append(f"| *{title}, the notebook's code* | " + " | ".join(NOTEBOOK[title]) + " |")
     row = rows[next(iter(found.values())), "-ELBO"]
-    lines.append(f"\nBy `{results['command']}` on {results['device']}: {row['n']:,} test images, grey targets, mean ± sd "
-                 f"over {len(row['seeds'])} seeds.")
+    lines.append(f"\nBy `{results['command']}` on {results['device']}: {row['n']:,} test images, grey targets, "
+                 f"mean ± sd over {len(row['seeds'])} seeds.")
     return "\n".join(lines) + "\n"
 
 
@@ -49,8 +50,8 @@ def weighted(results: Results) -> str:
                      f"{value['standard error']:.2f} | {PUBLISHED.get(k, '–')} | {value['training']:.0f} |")
     baseline = rows["one probability for each pixel", "-log p(x)"]["value"]
     row = rows[next(iter(names.values())), "-log p(x)"]
-    lines.append(f"\nBy `{results['command']}` on {results['device']}, one core: nats an image, {row['n']:,} test images "
-                 f"of black and white pixels drawn once, {value['steps']:,.0f} steps each, one seed; −log p(x) by "
+    lines.append(f"\nBy `{results['command']}` on {results['device']}, one core: nats an image, {row['n']:,} test "
+                 f"images of black and white pixels drawn once, {value['steps']:,.0f} steps each, one seed; −log p(x) by "
                  f"importance sampling. One probability for each pixel, the baseline: {baseline:.1f}.")
     return "\n".join(lines) + "\n"
 
