@@ -51,8 +51,8 @@ def weighted(results: Results) -> str:
     baseline = rows["one probability for each pixel", "-log p(x)"]["value"]
     row = rows[next(iter(names.values())), "-log p(x)"]
     lines.append(f"\nBy `{results['command']}` on {results['device']}, one core: nats an image, {row['n']:,} test "
-                 f"images of black and white pixels drawn once, {value['steps']:,.0f} steps each, one seed; −log p(x) by "
-                 f"importance sampling. One probability for each pixel, the baseline: {baseline:.1f}.")
+                 f"images of black and white pixels drawn once, {value['steps']:,.0f} steps each, one seed; −log p(x) "
+                 f"by importance sampling. One probability for each pixel, the baseline: {baseline:.1f}.")
     return "\n".join(lines) + "\n"
 
 
