@@ -75,3 +75,11 @@ def test_what_cannot_be_mixed(b, layers, message):
 def test_a_network_without_styles_is_refused():
     with pytest.raises(InputError, match="Dense has no styles"):
         style_mixing.in_style_space(networks.Dense(shape=(4,), code_dim=2))
+
+
+def test_a_variational_code_has_styles_too():
+    ae, x = variants.variational(NETWORK), trained()[3]
+    params = jax.jit(ae.init)(jax.random.key(0), x)
+    space, codes = style_mixing.in_style_space(NETWORK), encode(ae, params, x)
+    styles = style_mixing.styles(NETWORK, params, codes)
+    np.testing.assert_allclose(decode(space, params, styles), decode(ae, params, codes), atol=1e-5)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aejax import losses, networks
+from aejax import losses, networks, variants
 from aejax.autoencoder import autoencoder
 from aejax.types import InputError
 
@@ -114,3 +114,16 @@ def test_bad_options(options, message):
     assert message in str(error.value)
     with pytest.raises(InputError, match="no styles"):
         networks.StyleSpace(networks.Dense(shape=(4,), code_dim=1))
+
+
+@pytest.mark.parametrize("name", variants.NAMES)
+def test_every_variant_takes_it(name):
+    network, _, x = made()
+    if name == "tied":   # of dense networks alone
+        return
+    ae = getattr(variants, name)(network)
+    params = jax.eval_shape(ae.init, jax.random.key(0), x)
+    loss, metrics = jax.eval_shape(ae.loss, params, jax.random.key(1), x)
+    code = jax.eval_shape(ae.encode, params, x)
+    assert loss.shape == () and "penalty" in metrics and code.shape[0] == 3
+    assert jax.eval_shape(ae.decode, params, code).shape == x.shape
