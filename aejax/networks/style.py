@@ -27,8 +27,8 @@ class Style(Convolutional):
     and doubling is a sub-pixel convolution. `decode` is a function: its noise is fixed, see `StyleLayer`.
 
     Attributes:
-      shape, code_dim, channels, activation, code_activation, precision, code_outputs: as for `Convolutional`; the decoder
-        has channels[-1] features at the lowest resolution, and `channels` from the inner to the outer ones above it.
+      shape, code_dim, channels, activation, code_activation, precision, code_outputs: as for `Convolutional`; the
+        decoder has channels[-1] features at the lowest resolution, above it `channels` from the inner to the outer.
       mapping_widths: hidden layers of the mapping network.
       style_dim: length of w.
 
