@@ -88,12 +88,12 @@ class StyleLayer(nn.Module):
         init, outputs = (repeat_phases(plain), 4 * self.features) if self.enlarge else (plain, self.features)
         kernel = self.param("kernel", init, (3, 3, x.shape[-1], outputs))
         bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
-        strength = self.param("strength", nn.initializers.zeros_init(), ())
+        strength = self.param("strength", nn.initializers.zeros_init(), (1,))
         y = modulated_convolution(x, kernel, _scale(x.shape[-1], style, self.precision), precision=self.precision)
         y = depth_to_space(y) if self.enlarge else y
         fixed = jax.lax.stop_gradient(self.param("noise", nn.initializers.normal(1.0), y.shape[1:3]))
         noise = fixed[None] if noise_key is None else jax.random.normal(noise_key, y.shape[:3])
-        y = y + strength * noise[..., None] + bias[None, None, None]
+        y = y + strength[None, None, None] * noise[..., None] + bias[None, None, None]
         return jnp.float32(2**0.5) * activation_function(self.activation)(y)
 
 

@@ -17,10 +17,11 @@ LOSS = losses.squared_error(activation="tanh")
 @functools.cache
 def trained():
     """An autoencoder, its style space, parameters that are not those of the beginning, images, and their styles."""
-    ae, x = variants.standard(NETWORK, reconstruction=LOSS), jax.random.uniform(jax.random.key(1), (5, 6, 6, 1))
+    ae = variants.standard(NETWORK, reconstruction=LOSS)
+    x = np.asarray(jax.random.uniform(jax.random.key(1), (5, 6, 6, 1)))
     params = jax.tree.map(lambda leaf: leaf + 0.1, jax.jit(ae.init)(jax.random.key(0), x))
     space = style_mixing.in_style_space(NETWORK, reconstruction=LOSS)
-    return ae, space, params, np.asarray(x), style_mixing.styles(NETWORK, params, encode(ae, params, x))
+    return ae, space, params, x, style_mixing.styles(NETWORK, params, encode(ae, params, x))
 
 
 def test_styles_decode_as_the_code_does():

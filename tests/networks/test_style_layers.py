@@ -63,7 +63,7 @@ def layer(enlarge):
 @pytest.mark.parametrize("enlarge", [True, False])
 def test_a_layer_is_its_definition(enlarge):
     module, params, x, style = layer(enlarge)
-    params = params | {"strength": jnp.float32(0.5), "bias": jnp.arange(4.0)}
+    params = params | {"strength": jnp.full(1, 0.5), "bias": jnp.arange(4.0)}
     y = modulated_convolution(x, params["kernel"], style @ params["scale"]["kernel"] + params["scale"]["bias"][None])
     if enlarge:   # phase by phase
         wide = np.zeros((2, 6, 6, 4))
@@ -77,7 +77,7 @@ def test_a_layer_is_its_definition(enlarge):
 
 def test_fixed_noise_is_a_constant_and_fresh_noise_follows_its_key():
     module, params, x, style = layer(False)
-    params = params | {"strength": jnp.float32(0.5)}
+    params = params | {"strength": jnp.full(1, 0.5)}
     gradient = jax.grad(lambda p: jnp.sum(module.apply({"params": p}, x, style)))(params)
     assert not gradient["noise"].any() and gradient["strength"] != 0 and gradient["scale"]["kernel"].any()
     fixed, again = (module.apply({"params": params}, x, style) for _ in range(2))
@@ -85,7 +85,7 @@ def test_fixed_noise_is_a_constant_and_fresh_noise_follows_its_key():
     one, same, other = (module.apply({"params": params}, x, style, jax.random.key(seed)) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, same)
     assert not np.allclose(one, other) and not np.allclose(one, fixed)
-    calm = params | {"strength": jnp.float32(0.0)}
+    calm = params | {"strength": jnp.zeros(1)}
     np.testing.assert_array_equal(*(
         module.apply({"params": calm}, x, style, key) for key in (None, jax.random.key(0))))
 
