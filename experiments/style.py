@@ -139,7 +139,7 @@ def _mix(record: Record, name: str, settings, config: Config, dataset, network: 
     if seed == config.seeds[0]:
         a, b = (dataset.test[[int(np.argmax(dataset.test_labels == label)) for label in SHOWN[side]]] for side in "ab")
         table = style_mixing.table(space, params, styles(a), styles(b), network.groups, layer_count=network.layer_count)
-        titles = {group: f"{group} layers from B, the others from A" for group in table}
+        titles = {group: f"{group} layers from B,\nthe others from A" for group in table}
         figures.mixtures(record.path.with_name("style_mixing.png"), a / np.float32(255), b / np.float32(255),
                          {titles[group]: images for group, images in table.items()})
 

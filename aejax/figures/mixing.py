@@ -10,7 +10,7 @@ from aejax.figures.general import _figure, _save, _show
 
 def mixtures(path: str | Path, a: np.ndarray, b: np.ndarray, tables: Mapping[str, np.ndarray], *, title: str = "",
              cell: float = 0.5) -> None:
-    """Tables side by side, each below its name: images `a` down the left, `b` along the top, mixtures between them.
+    """Tables side by side, each below its name: images `a` down the left, `b` along the top, and their mixtures.
 
     Args:
       a, b: (R, H, W, C) and (K, H, W, C), on the [0, 1] scale, cut to it, as all images here.
@@ -18,15 +18,13 @@ def mixtures(path: str | Path, a: np.ndarray, b: np.ndarray, tables: Mapping[str
       title: above all.
       cell: width of an image, in inches.
     """
-    (rows, height, width), columns = a.shape[:3], len(b)
-    figure = _figure(len(tables) * (cell * (columns + 1.25) + 0.35), cell * height / width * (rows + 1.25) + 0.6)
+    (rows, height, width), columns = a.shape[:3], len(b)   # images of one size
+    figure = _figure(len(tables) * (cell * (columns + 1.25) + 0.35), cell * height / width * (rows + 1.25) + 0.75)
     for axes, (name, table) in zip(figure.subplots(1, len(tables), squeeze=False).flat, tables.items(), strict=True):
         _show(axes, _sheet(a, b, table))
         axes.set_title(name, fontsize=9)
-        middle = (width * 1.25 + (columns + 1) * width) / 2
-        axes.text(middle, -0.12 * height, "B", ha="center", va="bottom", fontsize=8)
-        axes.text(-0.12 * width, (height * 1.25 + (rows + 1) * height) / 2, "A", ha="right", va="center", fontsize=8)
-        axes.title.set_position((0.5, 1.0))
+        for text, x, y in (("B", 0.85, 0.5), ("A", 0.5, 0.85)):   # in the empty corner, beside what they name
+            axes.text(x * width, y * height, text, ha="center", va="center", fontsize=8)
     if title:
         figure.suptitle(title, fontsize=9)
     _save(figure, path)
