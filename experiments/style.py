@@ -99,7 +99,7 @@ def _measure(record: Record, name: str, settings, config: Config, dataset, netwo
     against = sample_quality.reference(judge, dataset.train, test)
     found = reconstruct(ae, params, test)
     prior = generation.fit_prior("mixture", ae, params, dataset.train[:20_000], key=jax.random.key(seed),
-                                 components=config.components, seed=seed)
+                                 components=config.components)
     samples = generation.sample(ae, params, prior, jax.random.key(1000 + seed), len(test))
     quality = sample_quality.measure(samples, against)
     rows = {"parameters": ("", [float(sum(leaf.size for leaf in jax.tree.leaves(params)))]),

@@ -45,7 +45,7 @@ def _styles(_: Autoencoder, params: Params, codes: Array, network: Style) -> Arr
 
 
 def mix(ae: Autoencoder, params: Params, kept: Float[ArrayLike, "batch styles"],
-        taken: Float[ArrayLike, "batch styles"], layers: Sequence[int], *, layer_count: int,
+        taken: ArrayLike, layers: Sequence[int], *, layer_count: int,
         ) -> Float[np.ndarray, "batch *datum"]:
     """Images with the styles `taken` in `layers` and the styles `kept` in all others.
 
@@ -61,7 +61,7 @@ def mix(ae: Autoencoder, params: Params, kept: Float[ArrayLike, "batch styles"],
     return decode(ae, params, swapped(kept, taken, layers, layer_count=layer_count))
 
 
-def swapped(kept: Float[ArrayLike, "batch styles"], taken: Float[ArrayLike, "batch styles"], layers: Sequence[int], *,
+def swapped(kept: Float[ArrayLike, "batch styles"], taken: ArrayLike, layers: Sequence[int], *,
             layer_count: int) -> Float[np.ndarray, "batch styles"]:
     """The styles that `mix` decodes.
 
@@ -78,14 +78,14 @@ def swapped(kept: Float[ArrayLike, "batch styles"], taken: Float[ArrayLike, "bat
     return np.where(np.repeat(chosen, kept.shape[1] // layer_count)[None], taken, kept)
 
 
-def truncate(styles: Float[ArrayLike, "batch styles"], mean: Float[ArrayLike, " styles"], psi: Scalar,
+def truncate(styles: Float[ArrayLike, "batch styles"], mean: Float[ArrayLike, " styles"], psi: Scalar | ArrayLike,
              ) -> Float[np.ndarray, "batch styles"]:
     """w̄ + ψ (w − w̄): nearer to the mean style for ψ < 1, which makes samples more typical and less varied.
 
     Args:
       styles: w of each layer.
       mean: w̄, the mean over the styles of many codes.
-      psi: ψ from 0, the mean, to 1, the styles themselves; for each layer or number of `styles` its own where given so.
+      psi: ψ from 0, the mean, to 1, the styles themselves; or one for each number of a row.
 
     >>> print(truncate(np.array([[4.0]]), np.array([2.0]), 0.5))
     [[3.]]

@@ -129,7 +129,7 @@ def mix(flags: Any, *, command: str) -> None:
     styles = [of(a), of(b)]
     if flags.psi < 1:
         mean = of(data.dataset.train[:FOR_MEAN]).mean(axis=0)
-        styles = [style_mixing.truncate(each, mean, np.float32(flags.psi)) for each in styles]
+        styles = [style_mixing.truncate(each, mean, flags.psi) for each in styles]
     data.say()
     found = style_mixing.table(space, run.params, *styles, network.groups, layer_count=network.layer_count)
     layers = {name: "layer " + ", ".join(map(str, group)) for name, group in network.groups.items()}
