@@ -6,7 +6,7 @@ training images' codes, by features of the small classifier. Then pairs of test 
 some, which take the other's. Whose class, outline and brightness does the mixture have? Beside it: no styles taken,
 the codes' middle, and the pixels' mean.
 
-Command: python -m experiments.style --data-dir FOLDER   (about 25 minutes on one core; resumable)
+Command: python -m experiments.style --data-dir FOLDER   (about 20 minutes on one core; resumable)
 Result: experiments/results/style.json, style_mixing.png
 """
 
@@ -41,7 +41,7 @@ class Config(BaseConfig):
     code_dim: int = 32
     channels: tuple[int, ...] = (16, 32)
     epochs: int = 2
-    longer: int = 9          # epochs of the convolutional network that take about as long as the style network's
+    longer: int = 13         # epochs of the convolutional network that take about as long as the style network's
     batch_size: int = 64
     rate: float = 2e-3       # of Adam, warmed up, falling to 0 as a cosine
     components: int = 10     # of the mixture of Gaussians
