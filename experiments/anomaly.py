@@ -100,23 +100,25 @@ def images(record: Record, config: Config, sets: Mapping[str, data.Dataset]) -> 
     models = trial.models(next(iter(sets.values())).shape, config.widths, config.narrow, config.wide)
     if config.smoke:   # each is some programs to compile
         models = {name: models[name] for name in (f"DAE-{config.wide}",)}
-    for name, dataset in sets.items():
-        jobs: dict[str, Any] = {"baselines": lambda part: _baselines(part, config)}
-        jobs |= {title: functools.partial(_model, model, config=config) for title, model in models.items()}
-        for title, job in jobs.items():
-            if not record.done(f"{name}, {title}", settings):
-                _add(record, f"{name}, {title}", settings, _each_class(job, dataset, config), dataset)
-        made = settings | {"held_out": config.held_out, "seeds": config.seeds[:1]}
+    made = settings | {"held_out": config.held_out, "seeds": config.seeds[:1]}
+    for name, dataset in sets.items():   # the choice on outliers is made before a test image is scored
         for title, model in models.items():
             if not record.done(f"{name} outliers, {title}", made):
                 _add(record, f"{name} outliers, {title}", made, _each_class(
                     lambda part, model=model: areas_of_made(model, part[0], held_out=config.held_out,
                                                             seed=config.seeds[0], epochs=config.epochs,
                                                             batch_size=config.batch_size), dataset, config), dataset)
+        key = best(record, f"{name} outliers")
+        by_class(record, config, f"{name}, chosen on outliers", settings | {"chosen": key}, dataset, models[key[0]], key)
+    for name, dataset in sets.items():
+        jobs: dict[str, Any] = {"baselines": lambda part: _baselines(part, config)}
+        jobs |= {title: functools.partial(_model, model, config=config) for title, model in models.items()}
+        for title, job in jobs.items():
+            if not record.done(f"{name}, {title}", settings):
+                _add(record, f"{name}, {title}", settings, _each_class(job, dataset, config), dataset)
     for name, other in zip(sets, reversed(sets), strict=True):
-        ways = {"chosen": best(record, other), "chosen on outliers": best(record, f"{name} outliers")}
-        for how, key in ways.items():
-            by_class(record, config, f"{name}, {how}", settings | {"chosen": key}, sets[name], models[key[0]], key)
+        key = best(record, other)
+        by_class(record, config, f"{name}, chosen", settings | {"chosen": key}, sets[name], models[key[0]], key)
 
 
 def best(record: Record, name: str) -> tuple[str, str]:
