@@ -109,7 +109,8 @@ def images(record: Record, config: Config, sets: Mapping[str, data.Dataset]) -> 
                                                             seed=config.seeds[0], epochs=config.epochs,
                                                             batch_size=config.batch_size), dataset, config), dataset)
         key = best(record, f"{name} outliers")
-        by_class(record, config, f"{name}, chosen on outliers", settings | {"chosen": key}, dataset, models[key[0]], key)
+        by_class(record, config, f"{name}, chosen on outliers", settings | {"chosen": key}, dataset, models[key[0]],
+                 key)
     for name, dataset in sets.items():
         jobs: dict[str, Any] = {"baselines": lambda part: _baselines(part, config)}
         jobs |= {title: functools.partial(_model, model, config=config) for title, model in models.items()}
