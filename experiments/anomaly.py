@@ -34,7 +34,7 @@ from experiments._anomaly_rates import rates
 from experiments._anomaly_sets import Problem, areas, problems
 from experiments._record import BaseConfig, Record
 
-RATE_IMAGES = 5400   # of each class, as many as the smallest one has, so that one program serves all
+SAME_IMAGES = 5400   # of each class, as many as the smallest one has, so that one program serves all
 Areas = dict[str, np.ndarray]   # of each score: (classes, seeds)
 Part = tuple[np.ndarray, np.ndarray, np.ndarray]   # images to learn from, images to score, which of these are normal
 
@@ -100,23 +100,26 @@ def images(record: Record, config: Config, sets: Mapping[str, data.Dataset]) -> 
     models = trial.models(next(iter(sets.values())).shape, config.widths, config.narrow, config.wide)
     if config.smoke:   # each is some programs to compile
         models = {name: models[name] for name in (f"DAE-{config.wide}",)}
+    made = settings | {"held_out": config.held_out, "images": SAME_IMAGES, "seeds": config.seeds[:1]}
+    for name, dataset in sets.items():   # the choice on outliers is made before a test image is scored
+        for title, model in models.items():
+            if not record.done(f"{name} outliers, {title}", made):
+                _add(record, f"{name} outliers, {title}", made, _each_class(
+                    lambda part, model=model: areas_of_made(model, part[0][:SAME_IMAGES], held_out=config.held_out,
+                                                            seed=config.seeds[0], epochs=config.epochs,
+                                                            batch_size=config.batch_size), dataset, config), dataset)
+        key = best(record, f"{name} outliers")
+        by_class(record, config, f"{name}, chosen on outliers", settings | {"chosen": key}, dataset, models[key[0]],
+                 key)
     for name, dataset in sets.items():
         jobs: dict[str, Any] = {"baselines": lambda part: _baselines(part, config)}
         jobs |= {title: functools.partial(_model, model, config=config) for title, model in models.items()}
         for title, job in jobs.items():
             if not record.done(f"{name}, {title}", settings):
                 _add(record, f"{name}, {title}", settings, _each_class(job, dataset, config), dataset)
-        made = settings | {"held_out": config.held_out, "seeds": config.seeds[:1]}
-        for title, model in models.items():
-            if not record.done(f"{name} outliers, {title}", made):
-                _add(record, f"{name} outliers, {title}", made, _each_class(
-                    lambda part, model=model: areas_of_made(model, part[0], held_out=config.held_out,
-                                                            seed=config.seeds[0], epochs=config.epochs,
-                                                            batch_size=config.batch_size), dataset, config), dataset)
     for name, other in zip(sets, reversed(sets), strict=True):
-        ways = {"chosen": best(record, other), "chosen on outliers": best(record, f"{name} outliers")}
-        for how, key in ways.items():
-            by_class(record, config, f"{name}, {how}", settings | {"chosen": key}, sets[name], models[key[0]], key)
+        key = best(record, other)
+        by_class(record, config, f"{name}, chosen", settings | {"chosen": key}, sets[name], models[key[0]], key)
 
 
 def best(record: Record, name: str) -> tuple[str, str]:
@@ -186,7 +189,7 @@ def hold_rates(record: Record, config: Config, name: str, dataset: data.Dataset)
         return
     models = trial.models(dataset.shape, config.widths, config.narrow, config.wide)
     model = models[f"AE-{config.narrow}"]
-    each = [[rates(model.ae, x[:RATE_IMAGES], test[normal], score=config.rate_score, seed=seed,
+    each = [[rates(model.ae, x[:SAME_IMAGES], test[normal], score=config.rate_score, seed=seed,
                    epochs=config.rate_epochs, alphas=config.alphas)
              for x, test, normal in _classes(dataset, config)] for seed in config.seeds]
     units = {"inside": "% of classes", "fresh": "% of fresh images", "test": "% of test images"}
