@@ -142,9 +142,10 @@ def _fit(codes: np.ndarray, components: int, seed: int):
     try:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture
+        from threadpoolctl import threadpool_limits
     except ImportError:
         raise InputError("a mixture needs scikit-learn, which is not installed: pip install 'aejax[sklearn]'") from None
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1):   # its products are small: threads would wait for each other
         warnings.simplefilter("ignore", ConvergenceWarning)   # what is reached after so many steps is a density too
         return GaussianMixture(components, reg_covar=RIDGE, max_iter=200, random_state=seed).fit(codes)
 

@@ -23,7 +23,7 @@ from aejax.workflows import Training, parts
 
 logger = logging.getLogger("aejax")
 MOST = 256   # samples in a figure
-TITLES = {"normal": "N(0, I)", "gaussian": "the Gaussian of the codes", "mixture": "a mixture of {} Gaussians",
+TITLES = {"normal": "N(0, I)", "gaussian": "the Gaussian of the codes", "mixture": "a mixture of {}Gaussians",
           "flow": "a coupling flow", "autoregressive": "an autoregressive model of indices"}
 
 
@@ -50,8 +50,8 @@ def sample(flags: Any, *, command: str) -> None:
     made = decode(run.ae, run.params, codes)
     found = _measured(run, prior, dataset, flags) if flags.examples else None
     write_arrays(arrays, {"samples": in_units(run, made), "codes": codes})
-    title = (f"{run.path.resolve().name}: samples from {_title(name, prior)}, temperature {flags.temperature:g}, seed "
-             f"{flags.seed}")
+    title = (f"{run.path.resolve().name}: samples from {_title(name, prior)}, "
+             f"temperature\N{NO-BREAK SPACE}{flags.temperature:g}, seed\N{NO-BREAK SPACE}{flags.seed}")
     shown = np.asarray(metrics.to_unit(made, run.ae.range))[:MOST]
     if len(run.shape) == 3:
         _draw(picture, shown, title)
@@ -95,7 +95,7 @@ def _prior(run: Run, name: str, dataset: Callable[[], sources.Dataset], componen
     if name == "autoregressive" and run.ae.codebook is None:
         generation.fit_prior(name, run.ae, run.params, np.zeros((1, *run.shape)), key=jax.random.key(0))   # refuses
     train = parts(dataset(), Training(**run.config["training"]))[0]
-    logger.info("fitting %s to the codes of %d examples", TITLES[name].format("some"), len(train))
+    logger.info("fitting %s to the codes of %d examples", TITLES[name].format(""), len(train))
     key = jax.random.fold_in(jax.random.key(run.config["seed"]), 40_000)
     prior = generation.fit_prior(name, run.ae, run.params, train, key=key, **settings)
     run_priors.save(run, name, prior, settings)
@@ -119,7 +119,7 @@ def _measured(run: Run, prior: Prior, dataset: Callable[[], sources.Dataset], fl
 
 
 def _title(name: str, prior: Prior) -> str:
-    return TITLES[name].format(len(prior.means) if isinstance(prior, Mixture) else "")
+    return TITLES[name].format(f"{len(prior.means)} " if isinstance(prior, Mixture) else "")
 
 
 def _draw(path: Path, images: np.ndarray, title: str) -> None:
