@@ -17,7 +17,7 @@ from aejax.applications.neighbours import flat_rows, nearest
 from aejax.metrics import auroc
 from aejax.types import InputError
 
-Rows = Float[np.ndarray, "n features"]
+Rows = Float[np.ndarray, "_ _"]   # (rows, features)
 CHUNK = 1024       # rows compared with all others at a time
 NEIGHBOURS = 5     # of the balls of density and coverage
 CLOSE = 0.01       # share of held-out pictures that lie as near to a training picture as what counts as a copy
