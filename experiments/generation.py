@@ -1,7 +1,7 @@
 """Which autoencoder makes the best pictures, and which distribution of its codes? Samples of MNIST beside test images.
 
-One convolutional network of 16 code units, one reconstruction loss, the same batches and steps, seven variants; on the
-codes of each four priors: N(0, I), the Gaussian of the codes, a mixture of ten Gaussians, a coupling flow. A
+One convolutional network of 16 code units, one reconstruction loss, the same batches and steps, eight autoencoders; on
+the codes of each four priors: N(0, I), the Gaussian of the codes, a mixture of ten Gaussians, a coupling flow. A
 vector-quantised one beside them, its indices drawn evenly or from a learnt prior. 10,000 samples against the 10,000
 test images in features of the small classifier: a Fréchet distance (no FID: other features, another scale), precision
 and recall, density and coverage; and whether samples repeat training images. Beside them: reconstructions of the test
@@ -30,8 +30,8 @@ from experiments._record import BaseConfig, Record
 
 SHOWN = 12                    # pictures in a row of a figure
 SMOKE_MODELS = ("standard", QUANTISED)
-MEANT = {"standard": "mixture", "variational": "normal", "regularised, l2": "mixture",
-         "regularised, gradient": "mixture", "regularised, spectral": "mixture", "wasserstein": "normal",
+MEANT = {"standard": "mixture", "variational": "normal", "variational, beta 0.1": "normal",
+         "regularised, l2": "mixture", "regularised, gradient": "mixture", "regularised, spectral": "mixture", "wasserstein": "normal",
          "adversarial": "normal", QUANTISED: "autoregressive"}   # the prior that each is made for
 TITLES = {"normal": "N(0, I)", "gaussian": "Gaussian", "mixture": "mixture", "flow": "flow",
           "autoregressive": "learnt indices", "reconstructions": "reconstructed test images"}
@@ -54,7 +54,7 @@ def main(config: Config) -> Record:
     for name in ("mnist_mini",) if config.smoke else config.names:
         dataset = data.load(name, data_dir=config.data_dir)
         x = dataset.train[: budget.train]
-        against = reference(classifiers.load(name), x, dataset.test[: budget.samples])
+        against = reference(classifiers.load(name), x, dataset.test[: budget.samples], copies=budget.copies)
         settings = {"budget": dataclasses.asdict(budget), "data": dataset.digest}
         shown = _Shown(record, name, against.test)
         _references(record, name, x, against, budget, seeds, settings, shown)
@@ -100,7 +100,7 @@ def _references(record: Record, name: str, x: np.ndarray, against: Reference, bu
     row = f"{name}, training images"
     if not record.done(row, settings):
         order = np.random.default_rng(0).permutation(len(x))[: budget.samples]
-        found = models.measured(x[order] / np.float32(255), against, dataclasses.replace(budget, copies=None))
+        found = models.measured(x[order] / np.float32(255), against, budget, memory=False)
         record.add(row, settings, found, seeds=[0], n=len(order))
     for seed in seeds:
         row, own = f"{name}, PCA, mixture, seed {seed}", {**settings, "seed": seed}

@@ -134,12 +134,14 @@ class Memorisation(NamedTuple):
     copies: float
 
 
-def memorisation(samples: np.ndarray, train: np.ndarray, held_out: np.ndarray, *, seed: int = 0) -> Memorisation:
+def memorisation(samples: np.ndarray, train: np.ndarray, held_out: np.ndarray, *, seed: int = 0,
+                 usual: Float[np.ndarray, " held"] | None = None) -> Memorisation:
     """Distances of samples to their nearest training and held-out pictures, pixel by pixel (or feature by feature).
 
     Args:
       samples, train, held_out: (N, *shape), (T, *shape), (H, *shape); uint8 counts as 0 … 1.
       seed: of which training pictures `ratio` looks at, min(T, H) of them, and as many held-out ones.
+      usual: distances of the held-out pictures to their nearest training picture, if they are known.
 
     Raises:
       InputError: an empty set, or values that are not finite.
@@ -152,7 +154,7 @@ def memorisation(samples: np.ndarray, train: np.ndarray, held_out: np.ndarray, *
     if not min(map(len, (samples, train, held_out))):
         raise InputError("memorisation: samples, training and held-out pictures, at least one of each")
     to_train = nearest(samples, train, 1)[:, 0]
-    usual = nearest(held_out, train, 1)[:, 0]
+    usual = nearest(held_out, train, 1)[:, 0] if usual is None else usual
     random, size = np.random.default_rng(seed), min(len(train), len(held_out))
     equal = [nearest(samples, x[random.choice(len(x), size, replace=False)], 1)[:, 0] if len(x) > size else
              nearest(samples, x, 1)[:, 0] for x in (train, held_out)]
@@ -167,21 +169,28 @@ class Reference(NamedTuple):
       classifier: of these data.
       train, test: pictures; `test` are as many as will be compared.
       features: of `test`.
+      usual: distances of the first test pictures to their nearest training picture.
     """
 
     classifier: Classifier
     train: np.ndarray
     test: np.ndarray
     features: np.ndarray
+    usual: np.ndarray
 
 
-def reference(classifier: Classifier, train: np.ndarray, test: np.ndarray) -> Reference:
-    """Pictures, uint8 or floats in [0, 1], (N, 28, 28, 1), to compare samples with."""
-    return Reference(classifier, train, test, np.asarray(classifier.features(test)))
+def reference(classifier: Classifier, train: np.ndarray, test: np.ndarray, *, copies: int = 1000) -> Reference:
+    """Pictures, uint8 or floats in [0, 1], (N, 28, 28, 1), to compare samples with.
+
+    Args:
+      copies: as many test pictures, at most, and later as many samples, are looked for among the training pictures.
+    """
+    usual = nearest(flat_rows(test[:copies]), flat_rows(train), 1)[:, 0]
+    return Reference(classifier, train, test, np.asarray(classifier.features(test)), usual)
 
 
 def measure(made: np.ndarray, against: Reference, *, neighbours: int = NEIGHBOURS, rows: int = 5000,
-            copies: int | None = 2000) -> Mapping[str, float]:
+            memory: bool = True) -> Mapping[str, float]:
     """All measures of made pictures, by name.
 
     Args:
@@ -189,15 +198,16 @@ def measure(made: np.ndarray, against: Reference, *, neighbours: int = NEIGHBOUR
       against: from `reference`.
       neighbours: as for `manifolds`.
       rows: of each set, at most, that `manifolds` looks at, the first ones.
-      copies: as many samples and held-out pictures, at most, are looked for among the training pictures; None: skipped.
+      memory: whether to look for the samples among the training pictures.
     """
     made = np.clip(made, 0, 1)
     found = np.asarray(against.classifier.features(made))
     size = min(rows, len(found), len(against.features))
     values = {"feature_frechet_distance": feature_frechet_distance(found, against.features)}
     values |= manifolds(against.features[:size], found[:size], neighbours=neighbours)._asdict()
-    if copies is not None:
-        repeated = memorisation(made[:copies], against.train, against.test[:copies])
+    if memory:
+        copies = len(against.usual)
+        repeated = memorisation(made[:copies], against.train, against.test[:copies], usual=against.usual)
         values |= {f"memorisation_{name}": value for name, value in repeated._asdict().items()}
     return values
 

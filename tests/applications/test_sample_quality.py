@@ -72,13 +72,14 @@ def test_pictures_are_measured_by_the_classifier():
     images = np.zeros((24, 28, 28, 1), np.uint8)
     for i in range(24):
         images[i, 4: 24, 8 + i % 6: 10 + i % 9] = 255 - 3 * i
-    against = sample_quality.reference(classifier.load("mnist"), images[:12], images[12:])
-    found = sample_quality.measure(images[12:] / np.float32(255), against, neighbours=2, copies=6)
+    against = sample_quality.reference(classifier.load("mnist"), images[:12], images[12:], copies=6)
+    made = images[12:] / np.float32(255)
+    found = sample_quality.measure(made, against, neighbours=2)
     assert set(found) == {"feature_frechet_distance", *Manifolds._fields,
                           *(f"memorisation_{name}" for name in sample_quality.Memorisation._fields)}
     assert found["feature_frechet_distance"] == pytest.approx(0, abs=1e-3) and found["precision"] == 1
-    assert "memorisation_ratio" not in sample_quality.measure(images[:12] / np.float32(255), against, neighbours=2,
-                                                              copies=None)
+    assert found["memorisation_ratio"] == memorisation(made[:6], images[:12], images[12:18]).ratio
+    assert "memorisation_ratio" not in sample_quality.measure(made, against, neighbours=2, memory=False)
 
 
 @pytest.mark.parametrize("call, words", [
