@@ -31,8 +31,8 @@ from experiments._record import BaseConfig, Record
 SHOWN = 12                    # pictures in a row of a figure
 SMOKE_MODELS = ("standard", QUANTISED)
 MEANT = {"standard": "mixture", "variational": "normal", "variational, beta 0.1": "normal",
-         "regularised, l2": "mixture", "regularised, gradient": "mixture", "regularised, spectral": "mixture", "wasserstein": "normal",
-         "adversarial": "normal", QUANTISED: "autoregressive"}   # the prior that each is made for
+         "regularised, l2": "mixture", "regularised, gradient": "mixture", "regularised, spectral": "mixture",
+         "wasserstein": "normal", "adversarial": "normal", QUANTISED: "autoregressive"}   # what each is made for
 TITLES = {"normal": "N(0, I)", "gaussian": "Gaussian", "mixture": "mixture", "flow": "flow",
           "autoregressive": "learnt indices", "reconstructions": "reconstructed test images"}
 
