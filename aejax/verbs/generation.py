@@ -103,7 +103,7 @@ def _prior(run: Run, name: str, dataset: Callable[[], sources.Dataset], componen
 
 
 def _measured(run: Run, prior: Prior, dataset: Callable[[], sources.Dataset], flags: Any,
-              ) -> Mapping[str, float] | None:
+              ) -> Mapping[str, Any] | None:
     """Measures of fresh samples, as many as there are test pictures, where there is a classifier of the data."""
     if run.shape != classifiers.SHAPE or run.config["data"]["name"] not in classifiers.NAMES:
         return None
@@ -129,7 +129,7 @@ def _draw(path: Path, images: np.ndarray, title: str) -> None:
     figures.image_rows(path, rows, title=title)
 
 
-def _add_to_report(run: Run, name: str, images: np.ndarray, title: str, found: Mapping[str, float] | None) -> None:
+def _add_to_report(run: Run, name: str, images: np.ndarray, title: str, found: Mapping[str, Any] | None) -> None:
     """Shows samples on the run's page, where there is one."""
     page, figure = run.path / "report.html", run.path / "figures" / f"samples_{name}.png"
     if not page.is_file():
