@@ -1,4 +1,4 @@
-import types
+import dataclasses
 
 import jax
 import numpy as np
@@ -19,11 +19,6 @@ def run(tmp_path):
     return Run(tmp_path, {"params_sha256": "ours"}, RECIPE, build(RECIPE), {})
 
 
-def _of(run, **fields):
-    parts = {"path": run.path, "config": run.config, "recipe": run.recipe, "ae": run.ae}
-    return types.SimpleNamespace(**parts | fields)
-
-
 def test_a_prior_comes_back_with_its_settings(run):
     assert run_priors.load(run, "gaussian") is None and run_priors.saved(run) == []
     prior = full_gaussian(CODES)
@@ -35,7 +30,7 @@ def test_a_prior_comes_back_with_its_settings(run):
 
 def test_a_prior_of_other_parameters_is_none(run):
     run_priors.save(run, "normal", standard_normal(2), {})
-    assert run_priors.load(_of(run, config={"params_sha256": "others"}), "normal") is None
+    assert run_priors.load(dataclasses.replace(run, config={"params_sha256": "others"}), "normal") is None
 
 
 @pytest.mark.parametrize("spoil", [lambda content: content[:40], lambda content: b"", lambda content: content.replace(
@@ -58,5 +53,5 @@ def test_what_a_run_is_drawn_from_by_default(run):
     with pytest.raises(InputError, match="several priors: choose one, --prior gaussian or mixture"):
         run_priors.default(run)
     for name in run_priors.DECLARED:
-        assert run_priors.default(_of(run, recipe=Recipe(name, {}))) == "normal"
-    assert run_priors.default(_of(run, ae=run.ae._replace(posterior=lambda params, x: (x, x)))) == "normal"
+        assert run_priors.default(dataclasses.replace(run, recipe=Recipe(name, {}))) == "normal"
+    assert run_priors.default(dataclasses.replace(run, ae=run.ae._replace(posterior=lambda params, x: (x, x)))) == "normal"
