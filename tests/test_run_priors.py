@@ -54,4 +54,5 @@ def test_what_a_run_is_drawn_from_by_default(run):
         run_priors.default(run)
     for name in run_priors.DECLARED:
         assert run_priors.default(dataclasses.replace(run, recipe=Recipe(name, {}))) == "normal"
-    assert run_priors.default(dataclasses.replace(run, ae=run.ae._replace(posterior=lambda params, x: (x, x)))) == "normal"
+    with_posterior = run.ae._replace(posterior=lambda params, x: (x, x))
+    assert run_priors.default(dataclasses.replace(run, ae=with_posterior)) == "normal"
