@@ -63,8 +63,8 @@ class Budget:
     index_epochs: int = 5
 
 
-SMOKE = Budget(code_dim=2, channels=(2, 2), epochs=1, quantised_epochs=1, train=300, samples=40, rows=40, copies=10, flow_epochs=1,
-               codebook=8, vector_dim=2, index_codes=200, index_epochs=1)
+SMOKE = Budget(code_dim=2, channels=(2, 2), epochs=1, quantised_epochs=1, train=300, samples=40, rows=40, copies=10,
+               flow_epochs=1, codebook=8, vector_dim=2, index_codes=200, index_epochs=1)
 
 
 def missing() -> list[str]:
