@@ -58,9 +58,9 @@ class Budget:
     copies: int = 1000         # samples that are looked for among the training images
     flow_epochs: int = 6
     codebook: int = 256
-    vector_dim: int = 8
+    vector_dim: int = 4
     index_codes: int = 20_000  # codes that the model of indices learns from
-    index_epochs: int = 5
+    index_epochs: int = 6
 
 
 SMOKE = Budget(code_dim=2, channels=(2, 2), epochs=1, quantised_epochs=1, train=300, samples=40, rows=40, copies=10,

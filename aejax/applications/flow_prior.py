@@ -16,7 +16,7 @@ from aejax.applications.priors import RIDGE, check_number, check_temperature, sp
 from aejax.train import fit
 from aejax.types import ArrayLike, Autoencoder, Batch, Callback, InputError, Key, Metrics, Params
 
-LAYERS, WIDTH = 6, 128
+LAYERS, WIDTH = 8, 128
 STEEPEST = 2.0   # the largest |log scale| of one coupling
 
 
@@ -128,8 +128,8 @@ def flow_trainer(code_dim: int, layers: int = LAYERS, width: int = WIDTH) -> Aut
     return Autoencoder(init, no_code, no_code, loss, None)
 
 
-def coupling_flow(codes: Float[ArrayLike, "n code"], *, key: Key, epochs: int = 15, batch_size: int = 256,
-                  learning_rate: float = 1e-3, layers: int = LAYERS, width: int = WIDTH,
+def coupling_flow(codes: Float[ArrayLike, "n code"], *, key: Key, epochs: int = 15, batch_size: int = 64,
+                  learning_rate: float = 3e-3, layers: int = LAYERS, width: int = WIDTH,
                   callbacks: Sequence[Callback] = ()) -> FlowPrior:
     """Fits a flow to codes, and keeps the epoch that is best on a held-out tenth of them.
 

@@ -153,8 +153,8 @@ def grid_of(positions: int, grid: tuple[int, int] | None = None) -> tuple[int, i
 
 
 def autoregressive(codes: Float[ArrayLike, "n code"], codebook: Float[ArrayLike, "size vector"], *, key: Key,
-                   grid: tuple[int, int] | None = None, epochs: int = 8, batch_size: int = 128,
-                   learning_rate: float = 2e-3, radius: int = RADIUS, embedding: int = EMBEDDING, width: int = WIDTH,
+                   grid: tuple[int, int] | None = None, epochs: int = 8, batch_size: int = 32,
+                   learning_rate: float = 4e-3, radius: int = RADIUS, embedding: int = EMBEDDING, width: int = WIDTH,
                    callbacks: Sequence[Callback] = ()) -> IndexPrior:
     """Learns the distribution of the indices of codes, and keeps the epoch that is best on a held-out tenth of them.
 
