@@ -30,11 +30,13 @@ from experiments._record import BaseConfig, Record
 
 SHOWN = 12                    # pictures in a row of a figure
 SMOKE_MODELS = ("standard", QUANTISED)
-MEANT = {"standard": "mixture", "variational": "normal", "variational, beta 0.1": "normal",
-         "regularised, l2": "mixture", "regularised, gradient": "mixture", "regularised, spectral": "mixture",
-         "wasserstein": "normal", "adversarial": "normal", QUANTISED: "autoregressive"}   # what each is made for
 TITLES = {"normal": "N(0, I)", "gaussian": "Gaussian", "mixture": "mixture", "flow": "flow",
           "autoregressive": "learnt indices", "reconstructions": "reconstructed test images"}
+TOWARDS_NORMAL = ("variational", "variational, beta 0.1", "wasserstein", "adversarial")   # the others: a mixture
+CHOSEN = {"PCA": "mixture", QUANTISED: "autoregressive"} | {
+    model: "normal" if model in TOWARDS_NORMAL else "mixture" for model in MODELS}   # what each is made for
+MEANT = {f"{model}, {prior}": f"{model.replace('_', '-')}: {TITLES[prior]}" for model, prior in CHOSEN.items()}
+OF_ONE = {f"regularised, l2, {prior}": TITLES[prior] for prior in ("reconstructions", *models.PRIORS)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,8 +67,8 @@ def main(config: Config) -> Record:
 
 
 class _Shown:
-    """The first samples of each model and prior, of the first seed that was run: kept, so that figures can be drawn
-    again after a run that was stopped.
+    """The first samples of some models and priors, those of seed 0: kept, so that a run that was stopped can go on
+    with the figures.
     """
 
     def __init__(self, record: Record, name: str, test: np.ndarray):
@@ -75,17 +77,15 @@ class _Shown:
         self.found["test images"] = test[:SHOWN]
 
     def add(self, made: Mapping[str, np.ndarray], seed: int) -> None:
-        """Keeps samples on the [0, 1] scale, by label, and draws the figures."""
+        """Keeps samples on the [0, 1] scale, by label, of those that figures show, and draws the figures."""
         if seed != 0:
             return
-        self.found |= {label: np.rint(255 * np.clip(x[:SHOWN], 0, 1)).astype(np.uint8) for label, x in made.items()}
+        self.found |= {label: np.rint(255 * np.clip(x[:SHOWN], 0, 1)).astype(np.uint8) for label, x in made.items()
+                       if label in MEANT | OF_ONE}
         with atomic(self.path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, **self.found)
-        meant = {"test images": "test images", "PCA, mixture": "PCA, mixture"} | {
-            f"{model}, {prior}": f"{model}: {TITLES[prior]}" for model, prior in MEANT.items()}
-        self._draw(self.path.with_suffix(".png"), meant)
-        priors = {f"regularised, l2, {prior}": TITLES[prior] for prior in ("reconstructions", *models.PRIORS)}
-        self._draw(self.path.with_name(f"{self.path.stem}_priors.png"), priors)
+        self._draw(self.path.with_suffix(".png"), {"test images": "test images"} | MEANT)
+        self._draw(self.path.with_name(f"{self.path.stem}_priors.png"), OF_ONE)
 
     def _draw(self, path, titles: Mapping[str, str]) -> None:
         """A row for each label that is there."""
