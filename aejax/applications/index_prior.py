@@ -55,7 +55,10 @@ class IndexPrior(NamedTuple):
     def log_density(self, codes: Float[ArrayLike, "n code"], *, batch_size: int = 1024) -> Float[Array, " n"]:
         """log p(indices of the codes), in nats: a probability, not a density."""
         found = np.asarray(codebooks.indices(jnp.asarray(codes), jnp.asarray(self.codebook)))
-        return jnp.asarray(in_batches(_log_probability, None, self.network, found, batch_size, int(self.radius[0])))
+        radius, size = int(self.radius[0]), len(self.codebook)
+        trainer = index_trainer(self.grid, size, radius=radius, embedding=self.network["embedding"].shape[1],
+                                width=self.network["places"].shape[2])
+        return jnp.asarray(in_batches(_log_probability, trainer, self.network, found, batch_size, radius))
 
 
 def bits_per_dimension(prior: IndexPrior, codes: Float[ArrayLike, "n code"], values: int) -> Float[np.ndarray, " n"]:
@@ -69,7 +72,7 @@ def bits_per_dimension(prior: IndexPrior, codes: Float[ArrayLike, "n code"], val
     return np.asarray(prior.log_density(codes), np.float64) / (-math.log(2) * values)
 
 
-def _log_probability(ae: None, network: Params, indices: Batch, radius: int) -> Array:
+def _log_probability(ae: Autoencoder | None, network: Params, indices: Batch, radius: int) -> Array:
     height, width = network["places"].shape[:2]
     grid = indices.reshape(-1, height, width)
     found = jax.nn.log_softmax(_logits(network, _windows(network["embedding"][grid], radius), network["places"][None]))
