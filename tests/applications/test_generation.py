@@ -12,7 +12,7 @@ from aejax.types import InputError
 KEY = jax.random.key(0)
 SMALL = {"flow": {"epochs": 1, "layers": 2, "width": 8}, "mixture": {"components": 2}, "gaussian": {},
          "normal": {}, "autoregressive": {"epochs": 1, "radius": 1, "embedding": 2, "width": 4}}
-BOOK = np.array([[0.0, 0.0], [1.0, 1.0]], np.float32)
+BOOK = jnp.array([[0.0, 0.0], [1.0, 1.0]])
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def with_codebook(plain):
 
     def encode(params, x):
         return codebooks.vectors(codebooks.indices(ae.encode(params, x), BOOK), BOOK)
-    return ae._replace(encode=encode, codebook=lambda params: jnp.asarray(BOOK)), params
+    return ae._replace(encode=encode, codebook=lambda params: BOOK), params
 
 
 @pytest.mark.parametrize("name", generation.KINDS)
