@@ -143,7 +143,7 @@ def _draws(name: str, ae: Autoencoder, params: Params, x: np.ndarray, test: np.n
         return unit(ae, generation.sample(ae, params, found, jax.random.fold_in(key, 1), budget.samples)), {}
     if name != QUANTISED:
         return {prior: functools.partial(fitted, prior) for prior in PRIORS}
-    codebook = ae.codebook(params)
+    codebook = jnp.asarray(ae.codebook(params))
 
     def uniform() -> tuple[np.ndarray, Values]:
         positions = encode(ae, params, x[:1]).shape[1] // codebook.shape[1]
@@ -161,8 +161,8 @@ def _draws(name: str, ae: Autoencoder, params: Params, x: np.ndarray, test: np.n
 
 def perplexity(ae: Autoencoder, params: Params, x: np.ndarray) -> Values:
     """How many vectors of the codebook would be as varied if all were used equally, and as a share of them."""
-    codebook = ae.codebook(params)
-    numbers = codebooks.indices(encode(ae, params, x), codebook)
+    codebook = jnp.asarray(ae.codebook(params))
+    numbers = codebooks.indices(jnp.asarray(encode(ae, params, x)), codebook)
     found = float(codebooks.perplexity(codebooks.counts(numbers, len(codebook))))
     return {"perplexity": ("", [found]), "perplexity, share of the codebook": ("%", [100 * found / len(codebook)])}
 
