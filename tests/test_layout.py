@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "aejax"
 LAYERS = [
-    {"errors", "flags"}, {"types"}, {"files", "threefry"}, {"locking"},
+    {"errors", "flags"}, {"types"}, {"files", "threefry", "codebooks"}, {"locking"},
     {"corruptions", "losses", "networks", "bottlenecks", "jacobian", "metrics", "data", "photographs"},
     {"autoencoder"}, {"variants", "train"}, {"recipes", "applications"},
     {"runs", "figures", "trackers", "measured_noise"}, {"report", "estimators", "export", "doctor", "contact_sheet",
