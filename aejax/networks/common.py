@@ -57,6 +57,13 @@ def full_precision(network: nn.Module) -> nn.Module:
     return network.clone(precision="float32") if getattr(network, "precision", "float32") != "float32" else network
 
 
+def refuse_skips(network: nn.Module) -> None:
+    """Raises InputError for a network that leads around its code, where the code is to be all there is."""
+    if hasattr(network, "reconstruct"):
+        raise InputError(f"{type(network).__name__} leads past the code (it has a method reconstruct), so that what is "
+                         "asked of the code would bind nothing; choose another network")
+
+
 def check_sizes(shape: Sequence[int], code_dim: int) -> None:
     if code_dim < 1:
         raise InputError(f"code_dim must be at least 1, got {code_dim}")

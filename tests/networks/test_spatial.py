@@ -1,0 +1,57 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from aejax import networks
+from aejax.types import InputError
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 9, 2), (17, 20, 3)])
+def test_takes_any_size(shape):
+    network = networks.Spatial(shape=shape, vector_dim=3, channels=(4, 8), blocks=1)
+    x = jax.random.uniform(jax.random.key(1), (2, *shape))
+    output, variables = jax.jit(network.init_with_output)(jax.random.key(0), x)
+    assert output.shape == (2, *shape) and np.isfinite(output).all()
+    code = network.apply(variables, x, method="encode")
+    grid = tuple(-(-size // 4) for size in shape[:2])
+    assert network.grid == grid and code.shape == (2, network.code_dim) == (2, grid[0] * grid[1] * 3)
+
+
+def test_a_vector_of_the_code_is_a_place_of_the_picture():
+    """Without blocks a changed corner changes the vectors near it, and a changed vector the pixels near it."""
+    network = networks.Spatial(shape=(24, 24, 1), vector_dim=2, channels=(4, 4), blocks=0)
+    x = jax.random.uniform(jax.random.key(1), (1, 24, 24, 1))
+    variables = network.init(jax.random.key(0), x)
+    code = network.apply(variables, x, method="encode")
+    moved = network.apply(variables, x.at[0, 0, 0, 0].add(1.0), method="encode")
+    changed = np.any((moved != code).reshape(6, 6, 2), axis=2)
+    assert changed[0, 0] and not changed[2:].any() and not changed[:, 2:].any()
+    output = network.apply(variables, code, method="decode")
+    pixels = network.apply(variables, code.at[0, :2].add(1.0), method="decode") != output
+    assert pixels[0, :4, :4].any() and not pixels[0, 16:].any() and not pixels[0, :, 16:].any()
+
+
+def test_blocks_see_farther():
+    network = networks.Spatial(shape=(16, 16, 1), vector_dim=2, channels=(4, 4), blocks=2)
+    x = jax.random.uniform(jax.random.key(1), (1, 16, 16, 1))
+    params = jax.tree.map(lambda leaf: leaf + 0.1, network.init(jax.random.key(0), x))   # blocks start as the identity
+    code, moved = (network.apply(params, picture, method="encode") for picture in (x, x.at[0, 0, 0, 0].add(1.0)))
+    assert bool((code != moved).reshape(4, 4, 2)[3, 3].any())
+
+
+def test_bfloat16_rounds_factors_alone():
+    network = networks.Spatial(shape=(8, 8, 1), vector_dim=2, channels=(4,), precision="bfloat16")
+    x = jnp.ones((1, 8, 8, 1))
+    output, variables = network.init_with_output(jax.random.key(0), x)
+    assert {leaf.dtype for leaf in jax.tree.leaves((output, variables))} == {jnp.dtype("float32")}
+    full = networks.full_precision(network)
+    assert (full.apply(variables, x) != output).any()
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"shape": (4,)}, r"\(H, W, C\)"), ({"channels": ()}, "channels"), ({"vector_dim": 0}, "vector_dim"),
+    ({"blocks": -1}, "blocks"), ({"precision": "float8"}, "precision"), ({"activation": "sin"}, "activation")])
+def test_bad_options(options, message):
+    with pytest.raises(InputError, match=message):
+        networks.Spatial(**{"shape": (4, 4, 1)} | options)
