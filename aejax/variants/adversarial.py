@@ -1,5 +1,7 @@
 """Adversarial autoencoder: a discriminator of codes, and an encoder that deceives it."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -25,7 +27,7 @@ def game(network: Network, params: Params, key: Key, x: Array, code: Float[Array
     return encoder + discriminator, {"encoder": jnp.mean(encoder), "discriminator": jnp.mean(discriminator)}
 
 
-def adversarial(network: Network, *, weight: Scalar = 0.5, widths: tuple[int, ...] = (64, 64),
+def adversarial(network: Network, *, weight: Scalar = 0.5, widths: Sequence[int] = (64, 64),
                 reconstruction: ReconstructionLoss | None = None) -> Autoencoder:
     """Adversarial autoencoder (AAE): ℓ(x, x̂) + λ (E + D), E the encoder's and D the discriminator's loss on codes.
 

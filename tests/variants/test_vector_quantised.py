@@ -1,7 +1,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 from sklearn.cluster import KMeans
 
@@ -41,26 +40,26 @@ def test_terms_by_a_loop(images):
 
 
 def test_the_codebook_learns_what_k_means_finds():
-    """Fixed points in 12 heaps, and vectors that all start in one far corner, of which one alone would be used."""
+    """Fixed points in 12 heaps, and 24 vectors that all start in one far corner, where one or two would be used."""
     rng = np.random.default_rng(0)
     points = jnp.asarray(rng.uniform(-3, 3, (12, 1, 2)) + 0.1 * rng.normal(size=(12, 40, 2)), jnp.float32)
-    code, penalty, optimizer = points.reshape(-1, 2), codebook_terms(commitment=0.0), optax.adam(0.03)
-    params = {"codebook": 20 + 0.1 * jax.random.normal(jax.random.key(0), (24, 2))}
+    code, penalty = points.reshape(-1, 2), codebook_terms(commitment=0.0)
+
+    def objective(params):
+        value, metrics = penalty(None, params, jax.random.key(0), code, code)
+        return value.mean(), metrics["perplexity"]
 
     @jax.jit
     def learn(params):
-        def step(carry, _):
-            (_, metrics), slope = jax.value_and_grad(
-                lambda p: (lambda value, m: (value.mean(), m))(*penalty(None, p, None, None, code)), has_aux=True)(
-                    carry[0])
-            change, state = optimizer.update(slope, carry[1])
-            return (optax.apply_updates(carry[0], change), state), metrics["perplexity"]
-        return jax.lax.scan(step, (params, optimizer.init(params)), None, length=2500)
-    (params, _), perplexity = learn(params)
-    assert perplexity[0] == 1.0 and perplexity[-1] > 14
+        def step(params, _):
+            (_, perplexity), slope = jax.value_and_grad(objective, has_aux=True)(params)
+            return jax.tree.map(lambda p, g: p - g, params, slope), perplexity
+        return jax.lax.scan(step, params, None, length=600)
+    params, perplexity = learn({"codebook": 5 + 0.1 * jax.random.normal(jax.random.key(0), (24, 2))})
+    used = codebooks.counts(codebooks.indices(code, params["codebook"]), 24)
+    assert perplexity[0] < 2 and perplexity[-1] > 15 and int((used > 0).sum()) >= 23
     found = float(codebooks.squared_distances(code, params["codebook"]).min(axis=2).sum())
-    assert found < 1.5 * KMeans(24, n_init=3, random_state=0).fit(np.asarray(code)).inertia_
-    assert found < 0.7 * KMeans(12, n_init=3, random_state=0).fit(np.asarray(code)).inertia_
+    assert found < 2 * KMeans(24, n_init=3, random_state=0).fit(np.asarray(code)).inertia_
 
 
 def test_a_codebook_of_the_codes_themselves_is_standard_bitwise(images):
