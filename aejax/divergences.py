@@ -50,8 +50,8 @@ def maximum_mean_discrepancy(x: Float[Array, "n d"], y: Float[Array, "m d"], *, 
     Source: Gretton et al., "A kernel two-sample test", JMLR 13, 2012, lemma 6; "imq" after Tolstikhin et al. 2018.
 
     >>> x = jnp.array([[0.0], [2.0]])
-    >>> print(maximum_mean_discrepancy(x, x + 100.0, scales=(1.0,)).round(2))
-    0.67
+    >>> f"{maximum_mean_discrepancy(x, x + 100.0, scales=(1.0,)):.2f}"
+    '0.67'
     """
     if min(x.shape[0], y.shape[0]) < 2:
         raise InputError(f"a discrepancy needs two samples of either kind, got {x.shape[0]} and {y.shape[0]}")

@@ -14,7 +14,7 @@ from aejax.types import Autoencoder, InputError, Metrics, Network, Reconstructio
 REGULARISERS = ("l2", "gradient", "spectral")
 
 
-def regularised(network: Network, *, weight: Scalar = 1e-4, regulariser: str = "l2", regulariser_weight: Scalar = 1e-6,
+def regularised(network: Network, *, weight: Scalar = 1e-2, regulariser: str = "l2", regulariser_weight: Scalar = 1e-3,
                 chunk_size: int | None = None, reconstruction: ReconstructionLoss | None = None) -> Autoencoder:
     """Regularised autoencoder (RAE): ℓ(x, x̂) + β ½‖z‖² + λ R(decoder), without noise.
 

@@ -16,7 +16,7 @@ def test_the_discriminator_is_layers_of_relu():
     code = jax.random.normal(jax.random.key(1), (2, 3))
     expected = code
     for i in range(3):
-        expected = expected @ params[f"discriminator_kernel_{i}"] + params[f"discriminator_bias_{i}"]
+        expected = expected @ params[f"discriminator_kernel_{i}"] + params[f"discriminator_bias_{i}"][None]
         expected = np.maximum(expected, 0) if i < 2 else expected
     found = network.apply({"params": params}, code, method="discriminate")
     np.testing.assert_allclose(found, expected[:, 0], rtol=1e-5)
