@@ -23,7 +23,8 @@ class Spatial(nn.Module):
     """Strided 3×3 convolutions down to a grid of vectors, sub-pixel convolutions back up; any H×W×C.
 
     Each stage halves height and width: 28×28 and two stages give 7×7 vectors of `vector_dim` values, which make the
-    code, row by row. Residual blocks at that size let each vector see beyond its own place. Nothing is normalised.
+    code, row by row. Residual blocks at that size let each vector see beyond its own place. Stages are normalised per
+    example (GroupNorm, groups of up to 8 channels), never over the batch.
 
     Attributes:
       shape: (H, W, C) of one image; padded at the right and lower border to a multiple of 2^stages.
@@ -32,7 +33,7 @@ class Spatial(nn.Module):
       blocks: residual blocks at the size of the grid, on either way.
       activation: of the stages.
       code_activation: of the code.
-      precision: of the factors of convolutions, as for `Dense`.
+      precision: of the factors of convolutions, as for `Dense`; norms are computed in float32.
 
     >>> import jax
     >>> network = Spatial(shape=(28, 28, 1), vector_dim=4)
@@ -78,21 +79,23 @@ class Spatial(nn.Module):
     def setup(self):
         factors, inner = {"precision": self.precision}, self.channels[-1]
         self.down = [Convolution(c, stride=2, **factors) for c in self.channels]
+        self.down_norms = [_norm(c) for c in self.channels]
         self.down_blocks = [ResidualBlock(inner, self.activation, **factors) for _ in range(self.blocks)]
         self.to_code = Convolution(self.vector_dim, **factors)
-        self.from_code = Convolution(inner, **factors)
+        self.from_code, self.inner_norm = Convolution(inner, **factors), _norm(inner)
         self.up_blocks = [ResidualBlock(inner, self.activation, **factors) for _ in range(self.blocks)]
         subpixel = repeat_phases(nn.initializers.lecun_normal())
-        self.up = [Convolution(4 * c, kernel_init=subpixel, **factors)
-                   for c in (*self.channels[-2::-1], self.shape[2])]
+        outputs = (*self.channels[-2::-1], self.shape[2])
+        self.up = [Convolution(4 * c, kernel_init=subpixel, **factors) for c in outputs]
+        self.up_norms = [_norm(c) for c in outputs[:-1]]
 
     def encode(self, x: Float[Array, "batch h w c"]) -> Float[Array, "batch code"]:
         """Convolutions of stride 2, blocks, and a convolution to D channels, flattened."""
         activation, step = activation_function(self.activation), 2 ** len(self.channels)
         height, width = self.grid[0] * step, self.grid[1] * step
         x = jnp.pad(x, ((0, 0), (0, height - self.shape[0]), (0, width - self.shape[1]), (0, 0)), mode="edge")
-        for convolution in self.down:
-            x = activation(convolution(x))
+        for convolution, norm in zip(self.down, self.down_norms, strict=True):
+            x = activation(norm(convolution(x)))
         for block in self.down_blocks:
             x = block(x)
         return activation_function(self.code_activation)(self.to_code(x)).reshape(x.shape[0], -1)
@@ -100,12 +103,17 @@ class Spatial(nn.Module):
     def decode(self, code: Float[Array, "batch code"]) -> Float[Array, "batch h w c"]:
         """Blocks at the size of the grid, then convolutions whose channels become pixels; cropped to `shape`."""
         activation = activation_function(self.activation)
-        x = activation(self.from_code(code.reshape(code.shape[0], *self.grid, self.vector_dim)))
+        x = self.from_code(code.reshape(code.shape[0], *self.grid, self.vector_dim))
+        x = activation(self.inner_norm(x))
         for block in self.up_blocks:
             x = block(x)
-        for convolution in self.up[:-1]:
-            x = activation(depth_to_space(convolution(x)))
+        for convolution, norm in zip(self.up[:-1], self.up_norms, strict=True):
+            x = activation(norm(depth_to_space(convolution(x))))
         return depth_to_space(self.up[-1](x))[:, : self.shape[0], : self.shape[1]]
 
     def __call__(self, x: Float[Array, "batch h w c"]) -> Float[Array, "batch h w c"]:
         return self.decode(self.encode(x))
+
+
+def _norm(channels: int) -> nn.GroupNorm:
+    return nn.GroupNorm(math.gcd(8, channels), dtype=jnp.float32)

@@ -19,25 +19,17 @@ def test_takes_any_size(shape):
 
 
 def test_a_vector_of_the_code_is_a_place_of_the_picture():
-    """Without blocks a changed corner changes the vectors near it, and a changed vector the pixels near it."""
+    """A changed corner changes the vectors near it most, and a changed vector the pixels near it; norms tell others."""
     network = networks.Spatial(shape=(24, 24, 1), vector_dim=2, channels=(4, 4), blocks=0)
     x = jax.random.uniform(jax.random.key(1), (1, 24, 24, 1))
     variables = network.init(jax.random.key(0), x)
     code = network.apply(variables, x, method="encode")
-    moved = network.apply(variables, x.at[0, 0, 0, 0].add(1.0), method="encode")
-    changed = np.any((moved != code).reshape(6, 6, 2), axis=2)
-    assert changed[0, 0] and not changed[2:].any() and not changed[:, 2:].any()
+    moved = network.apply(variables, x.at[0, :4, :4].add(1.0), method="encode")
+    changed = np.abs(moved - code).reshape(6, 6, 2).max(axis=2)
+    assert changed[:2, :2].mean() > 2 * max(changed[2:].mean(), changed[:, 2:].mean())
     output = network.apply(variables, code, method="decode")
-    pixels = network.apply(variables, code.at[0, :2].add(1.0), method="decode") != output
-    assert pixels[0, :4, :4].any() and not pixels[0, 16:].any() and not pixels[0, :, 16:].any()
-
-
-def test_blocks_see_farther():
-    network = networks.Spatial(shape=(16, 16, 1), vector_dim=2, channels=(4, 4), blocks=2)
-    x = jax.random.uniform(jax.random.key(1), (1, 16, 16, 1))
-    params = jax.tree.map(lambda leaf: leaf + 0.1, network.init(jax.random.key(0), x))   # blocks start as the identity
-    code, moved = (network.apply(params, picture, method="encode") for picture in (x, x.at[0, 0, 0, 0].add(1.0)))
-    assert bool((code != moved).reshape(4, 4, 2)[3, 3].any())
+    pixels = np.abs(network.apply(variables, code.at[0, :2].add(1.0), method="decode") - output)[0, :, :, 0]
+    assert pixels[:8, :8].mean() > 2 * max(pixels[16:].mean(), pixels[:, 16:].mean())
 
 
 def test_bfloat16_rounds_factors_alone():
