@@ -25,9 +25,9 @@ from aejax.networks.dense import Dense
 from aejax.networks.quantised import Quantised
 from aejax.networks.spatial import Spatial
 from aejax.networks.unet import UNet
-from aejax.networks.vector_quantised import VectorQuantised
+from aejax.networks.vector_quantised import VectorQuantised, codebook_of
 from aejax.networks.with_mask import WithMask
 
 __all__ = ["ACTIVATIONS", "KERNEL_INITS", "PRECISIONS", "Activation", "Adversarial", "Convolutional", "Dense",
-           "Quantised", "Spatial", "UNet", "VectorQuantised", "WithMask", "activation_function", "decoder_parameters",
-           "depth_to_space", "full_precision", "refuse_skips", "repeat_phases", "spectral_norm"]
+           "Quantised", "Spatial", "UNet", "VectorQuantised", "WithMask", "activation_function", "codebook_of",
+           "decoder_parameters", "depth_to_space", "full_precision", "refuse_skips", "repeat_phases", "spectral_norm"]

@@ -6,7 +6,7 @@ from jaxtyping import Array, Float, Int
 
 from aejax import codebooks
 from aejax.autoencoder import autoencoder
-from aejax.networks import VectorQuantised, refuse_skips
+from aejax.networks import VectorQuantised, codebook_of, refuse_skips
 from aejax.types import Autoencoder, InputError, Metrics, Network, Penalty, ReconstructionLoss, Scalar
 
 
@@ -18,7 +18,7 @@ def codebook_terms(commitment: Scalar = 0.25) -> Penalty:
     has no part in it. "perplexity" is that of the batch.
     """
     def penalty(network, params, key, x, code) -> tuple[Float[Array, " batch"], Metrics]:
-        codebook, still = params["codebook"], jax.lax.stop_gradient
+        codebook, still = codebook_of(params), jax.lax.stop_gradient
         (size, dim), positions = codebook.shape, code.shape[1] // codebook.shape[1]
         numbers = codebooks.indices(still(code), still(codebook))
         chosen = codebooks.vectors(numbers, codebook)
@@ -50,9 +50,9 @@ def vector_quantised(network: Network, *, codebook_size: int = 256, vector_dim: 
     """Vector-quantised autoencoder (VQ-VAE): ℓ(x, decode(e)) + Σ_p ‖sg h_p − e_p‖² + β ‖h_p − sg e_p‖².
 
     The code is P = code_dim / D vectors h_p, each replaced by the nearest vector e_p of the codebook, through which
-    gradients pass straight. The codebook is a parameter as any other; a third term of the same form brings vectors
-    that a batch left unused to where codes are, see `codebook_terms`. `encode` gives vectors of the codebook, exactly;
-    `decode` first takes the nearest ones.
+    gradients pass straight. The codebook is a parameter as any other (ten times as fast, see `networks.codebook_of`); a
+    third term of the same form brings vectors that a batch left unused to where codes are, see `codebook_terms`.
+    `encode` gives vectors of the codebook, exactly; `decode` first takes the nearest ones.
 
     Args:
       network: `networks.Spatial` for codes that are a small picture of vectors, or any other with `code_dim`.
@@ -75,6 +75,6 @@ def vector_quantised(network: Network, *, codebook_size: int = 256, vector_dim: 
     ae = autoencoder(network, penalty=codebook_terms(commitment), weight=1.0, reconstruction=reconstruction)
 
     def encode(params, x) -> Float[Array, "batch code"]:
-        codebook = params["codebook"]
+        codebook = codebook_of(params)
         return codebooks.vectors(codebooks.indices(ae.encode(params, x), codebook), codebook)
-    return ae._replace(encode=encode, codebook=lambda params: params["codebook"])
+    return ae._replace(encode=encode, codebook=codebook_of)

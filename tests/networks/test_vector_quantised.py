@@ -12,7 +12,15 @@ NETWORK = networks.VectorQuantised(INNER, codebook_size=5, vector_dim=2)
 
 @pytest.fixture(scope="module")
 def params(unit):
-    return NETWORK.init(jax.random.key(0), unit.reshape(64, -1))["params"]
+    params = NETWORK.init(jax.random.key(0), unit.reshape(64, -1))["params"]
+    return params | {"codebook_tenth": 0.07 * jax.random.normal(jax.random.key(5), (5, 2))}
+
+
+def test_the_codebook_is_ten_times_its_parameters_and_as_fast(params):
+    tenth = params["codebook_tenth"]
+    np.testing.assert_array_equal(networks.codebook_of(params), np.float32(10) * np.asarray(tenth))
+    slope = jax.grad(lambda p: jnp.sum(jnp.square(networks.codebook_of(p))))(params)["codebook_tenth"]
+    np.testing.assert_allclose(slope, 20 * tenth, rtol=1e-6)   # that of the codebook: a step moves it by ten of it
 
 
 def apply(network, params, value, method):
@@ -21,7 +29,7 @@ def apply(network, params, value, method):
 
 def test_decode_is_the_networks_at_the_nearest_vectors(params):
     code = jax.random.normal(jax.random.key(1), (7, 6))
-    book = np.asarray(params["codebook"])
+    book = np.asarray(networks.codebook_of(params))
     nearest = np.array([[book[np.square(book - vector).sum(axis=1).argmin()] for vector in row.reshape(3, 2)]
                         for row in np.asarray(code)]).reshape(7, 6)
     expected = apply(INNER, params, jnp.asarray(nearest), "decode")
@@ -32,13 +40,13 @@ def test_decode_is_the_networks_at_the_nearest_vectors(params):
 def test_gradients_pass_straight_through(params):
     """That of the code is the decoder's at the vectors; the codebook gets none from the decoder."""
     code = jax.random.normal(jax.random.key(1), (7, 6))
-    nearest = codebooks.vectors(codebooks.indices(code, params["codebook"]), params["codebook"])
+    nearest = codebooks.vectors(codebooks.indices(code, networks.codebook_of(params)), networks.codebook_of(params))
 
     def total(network, params, code):
         return jnp.sum(jnp.square(apply(network, params, code, "decode")))
     slope, through = jax.grad(lambda p, c: total(NETWORK, p, c), argnums=(0, 1))(params, code)
     np.testing.assert_allclose(through, jax.grad(lambda c: total(INNER, params, c))(nearest), rtol=1e-6)
-    assert not slope["codebook"].any()
+    assert not slope["codebook_tenth"].any()
 
 
 @pytest.mark.parametrize(("network", "size"), [

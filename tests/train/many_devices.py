@@ -42,6 +42,7 @@ def dense(widths=(6,), **options):
 def models():
     """Built once, since a program is compiled for each."""
     made = {name: getattr(variants, name)(dense()) for name in variants.NAMES}
+    made["wasserstein"] = variants.wasserstein(dense(), weight=1.0)   # a larger one magnifies rounding in 100 steps
     return made | {"sparse-kl": variants.sparse(dense(code_activation="sigmoid"), sparsity="kl", weight=0.1)}
 
 
