@@ -18,6 +18,7 @@ from aejax.networks.common import (
     full_precision,
     refuse_skips,
     repeat_phases,
+    with_gaussian_code,
 )
 from aejax.networks.convolutional import Convolutional
 from aejax.networks.decoders import decoder_parameters, spectral_norm
@@ -30,4 +31,5 @@ from aejax.networks.with_mask import WithMask
 
 __all__ = ["ACTIVATIONS", "KERNEL_INITS", "PRECISIONS", "Activation", "Adversarial", "Convolutional", "Dense",
            "Quantised", "Spatial", "UNet", "VectorQuantised", "WithMask", "activation_function", "codebook_of",
-           "decoder_parameters", "depth_to_space", "full_precision", "refuse_skips", "repeat_phases", "spectral_norm"]
+           "decoder_parameters", "depth_to_space", "full_precision", "refuse_skips", "repeat_phases", "spectral_norm",
+           "with_gaussian_code"]

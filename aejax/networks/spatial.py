@@ -31,6 +31,7 @@ class Spatial(nn.Module):
       vector_dim: D, values at each place of the grid.
       channels: of each stage, from the image inwards.
       blocks: residual blocks at the size of the grid, on either way.
+      code_outputs: numbers of the encoder for each value of the code, as for `Dense`.
       activation: of the stages.
       code_activation: of the code.
       precision: of the factors of convolutions, as for `Dense`; norms are computed in float32.
@@ -47,6 +48,7 @@ class Spatial(nn.Module):
     vector_dim: int = 8
     channels: tuple[int, ...] = (16, 32)
     blocks: int = 2
+    code_outputs: int = 1
     activation: Activation = "relu"
     code_activation: Activation = "identity"
     precision: str = "float32"
@@ -57,7 +59,7 @@ class Spatial(nn.Module):
             raise InputError(f"a spatial network needs images of shape (H, W, C), got {tuple(self.shape)}")
         if self.vector_dim < 1:
             raise InputError(f"vector_dim must be at least 1, got {self.vector_dim}")
-        check_sizes(self.shape, self.vector_dim)
+        check_sizes(self.shape, self.vector_dim, self.code_outputs)
         if not self.channels or min(self.channels) < 1:
             raise InputError(f"channels: at least one stage of at least one channel, got {tuple(self.channels)}")
         if self.blocks < 0:
@@ -81,7 +83,7 @@ class Spatial(nn.Module):
         self.down = [Convolution(c, stride=2, **factors) for c in self.channels]
         self.down_norms = [_norm(c) for c in self.channels]
         self.down_blocks = [ResidualBlock(inner, self.activation, **factors) for _ in range(self.blocks)]
-        self.to_code = Convolution(self.vector_dim, **factors)
+        self.to_code = Convolution(self.code_outputs * self.vector_dim, **factors)
         self.from_code, self.inner_norm = Convolution(inner, **factors), _norm(inner)
         self.up_blocks = [ResidualBlock(inner, self.activation, **factors) for _ in range(self.blocks)]
         subpixel = repeat_phases(nn.initializers.lecun_normal())
@@ -98,7 +100,9 @@ class Spatial(nn.Module):
             x = activation(norm(convolution(x)))
         for block in self.down_blocks:
             x = block(x)
-        return activation_function(self.code_activation)(self.to_code(x)).reshape(x.shape[0], -1)
+        code = activation_function(self.code_activation)(self.to_code(x))
+        code = code.reshape(x.shape[0], -1, self.code_outputs, self.vector_dim)   # all means come before all variances
+        return code.swapaxes(1, 2).reshape(x.shape[0], -1)
 
     def decode(self, code: Float[Array, "batch code"]) -> Float[Array, "batch h w c"]:
         """Blocks at the size of the grid, then convolutions whose channels become pixels; cropped to `shape`."""

@@ -218,8 +218,9 @@ def _recipe(flags: Any, shape: tuple[int, ...], range: Range | None) -> Recipe:
                     step=flags.step, kernel=flags.kernel, regulariser=flags.regulariser,
                     regulariser_weight=flags.regulariser_weight, codebook_size=flags.codebook_size,
                     commitment=flags.commitment, widths=numbers(flags.discriminator_widths, "discriminator-widths"),
-                    vector_dim=None if flags.network == "spatial" else flags.vector_dim)
-    if flags.samples is not None and flags.method != "hutchinson":
+                    vector_dim=None if flags.network == "spatial" else flags.vector_dim,
+                    beta=flags.beta, warm_up=flags.warm_up, free_bits=flags.free_bits)
+    if flags.samples is not None and "method" in taken and flags.method != "hutchinson":
         raise InputError("--samples applies to --method hutchinson alone: the other methods are exact")
     details = given(rate=flags.rate, std=flags.std, fill=flags.fill, size=flags.block_size, factor=flags.factor,
                     peak=flags.peak, slope=flags.slope, floor=flags.floor)

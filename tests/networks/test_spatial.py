@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aejax import networks
+from aejax import networks, variants
 from aejax.types import InputError
 
 
@@ -30,6 +30,26 @@ def test_a_vector_of_the_code_is_a_place_of_the_picture():
     output = network.apply(variables, code, method="decode")
     pixels = np.abs(network.apply(variables, code.at[0, :2].add(1.0), method="decode") - output)[0, :, :, 0]
     assert pixels[:8, :8].mean() > 2 * max(pixels[16:].mean(), pixels[:, 16:].mean())
+
+
+@pytest.mark.parametrize("name", [name for name in variants.NAMES if name != "tied"])
+def test_every_variant_takes_it(name, images):
+    ae = getattr(variants, name)(networks.Spatial(shape=(6, 5, 1), vector_dim=2, channels=(4,), blocks=1))
+    params = jax.eval_shape(ae.init, jax.random.key(0), images)
+    code = jax.eval_shape(ae.encode, params, images)
+    assert code.shape == (64, 18) and jax.eval_shape(ae.decode, params, code).shape == images.shape
+    assert jax.eval_shape(ae.loss, params, jax.random.key(0), images)[0].shape == ()
+
+
+def test_two_outputs_for_each_value_are_two_grids():
+    """As a Gaussian code needs them: first every place's means, then every place's log-variances."""
+    network = networks.Spatial(shape=(4, 4, 1), vector_dim=3, channels=(2,), blocks=0, code_outputs=2)
+    x = jnp.ones((1, 4, 4, 1))
+    variables = network.init(jax.random.key(0), x, method="encode")
+    bias = variables["params"]["to_code"]["bias"].at[3:].set(7.0)
+    params = variables["params"] | {"to_code": {"kernel": jnp.zeros((3, 3, 2, 6)), "bias": bias}}
+    code = network.apply({"params": params}, x, method="encode")
+    np.testing.assert_array_equal(code[0], [0.0] * 12 + [7.0] * 12)
 
 
 def test_bfloat16_rounds_factors_alone():
