@@ -13,7 +13,7 @@ RNG = np.random.default_rng(0)
     (networks.Dense((6, 5, 1), 4, widths=(7,)), ("decoder",)),
     (networks.Dense((6, 5, 1), 4, tied=True), ("encoder_kernel", "decoder")),
     (networks.Convolutional((6, 5, 1), 4, channels=(4, 8)), ("from_code", "up")),
-    (networks.Spatial((6, 5, 1), vector_dim=2, channels=(4, 4), blocks=1), ("from_code", "up"))],
+    (networks.Spatial((6, 5, 1), vector_dim=2, channels=(4, 4), blocks=1), ("from_code", "inner_norm", "up"))],
     ids=["dense", "tied", "convolutional", "spatial"])
 def test_the_parameters_that_decode_uses_by_name(network, decoder, unit):
     x = unit[:1].reshape(1, -1) if getattr(network, "flat", False) else unit[:1]
