@@ -146,8 +146,8 @@ def _at_the_mean(ae: Autoencoder, params: Params, x: np.ndarray) -> np.ndarray:
     return np.asarray(ae.log_likelihood(params, ae.encode(params, x), x))
 
 
-def _curve(record: Record, k: int) -> tuple[list[int], list[float]]:
-    points = {int(row["metric"].split()[-1]): row["value"] for row in record.rows
+def _curve(record: Record, k: int) -> tuple[list[float], list[float]]:
+    points = {float(row["metric"].split()[-1]): row["value"] for row in record.rows
               if row["name"] == f"importance weighted, k = {k}" and row["metric"].startswith("after epoch ")}
     return list(points), list(points.values())
 
