@@ -88,7 +88,8 @@ def with_gaussian_code(network: nn.Module) -> nn.Module:
     if not hasattr(network, "code_outputs"):
         raise InputError(f"{type(network).__name__} has no field code_outputs: a Gaussian code needs an encoder that "
                          "gives two numbers for each of its values; take Dense, Convolutional or Spatial")
-    return network.clone(code_outputs=2, code_activation="identity")
+    free = {"code_activation": "identity"} if hasattr(network, "code_activation") else {}
+    return network.clone(code_outputs=2, **free)
 
 
 def repeat_phases(kernel_init: Callable, factor: int = 2) -> Callable:
