@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "aejax"
 LAYERS = [
     {"errors", "flags"}, {"types"}, {"files", "threefry", "codebooks"}, {"locking"},
-    {"corruptions", "losses", "networks", "bottlenecks", "importance", "jacobian", "metrics", "data",
+    {"corruptions", "losses", "networks", "bottlenecks", "importance", "divergences", "jacobian", "metrics", "data",
      "photographs"},
     {"autoencoder"}, {"variants", "train"}, {"recipes", "applications"},
     {"runs", "figures", "trackers", "measured_noise"}, {"report", "estimators", "export", "doctor", "contact_sheet",
