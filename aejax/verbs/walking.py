@@ -19,12 +19,11 @@ from aejax.applications import classifier as classifiers
 from aejax.applications import edits, interpolation, steering, style_mixing
 from aejax.applications.reconstruction import encode
 from aejax.autoencoder import to_range
-from aejax.data.dataset import Standardiser
 from aejax.files import atomic
 from aejax.recipes import build_loss, build_network
 from aejax.runs import Run, load
 from aejax.types import InputError
-from aejax.verbs.common import data_of, given, print_aligned, refuse_to_replace
+from aejax.verbs.common import data_of, given, in_units, print_aligned, refuse_to_replace, write_arrays
 
 logger = logging.getLogger("aejax")
 HELD_OUT = 1000   # test images on which a walk's errors are measured
@@ -46,14 +45,14 @@ def interpolate(flags: Any, *, command: str) -> None:
     a, b = (np.asarray(to_range(jnp.asarray(data.example(text)), run.ae.range)) for text in (flags.a, flags.b))
     data.say()
     paths = {name: interpolation.PATHS[name](run.ae, run.params, a, b, flags.steps) for name in names}
-    found = {"a": data.restore(a)[0], "b": data.restore(b)[0]}
+    found = {"a": in_units(run, a)[0], "b": in_units(run, b)[0]}
     for name, path in paths.items():
-        found[f"{name}_images"] = data.restore(np.asarray(path.images[0]))
+        found[f"{name}_images"] = in_units(run, np.asarray(path.images[0]))
         if path.codes is not None:
             found[f"{name}_codes"] = np.asarray(path.codes[0])
         if path.energies is not None:
             found[f"{name}_energies"] = np.asarray(path.energies[0])
-    _write_arrays(arrays, found)
+    write_arrays(arrays, found)
     unit = {name: np.asarray(metrics.to_unit(path.images[0], run.ae.range)) for name, path in paths.items()}
     print_aligned(_numbers(unit, data))
     if len(run.shape) != 3:   # no pictures
@@ -89,7 +88,7 @@ def steer(flags: Any, *, command: str) -> None:
                             batch_size=min(256, len(train)))
     walked = steering.steer(run.ae, learnt, shown, alphas)
     edited = steering.edited(run.ae, flags.edit, shown, alphas)
-    _write_arrays(arrays, {"alpha": alphas, "images": shown, "walked": walked, "edited": edited}
+    write_arrays(arrays, {"alpha": alphas, "images": shown, "walked": walked, "edited": edited}
                   | given(direction=learnt.direction))
     facts = {"edit": flags.edit, "walk": flags.walk, "joint": flags.joint, "limit": limit, "command": command}
     flat = traverse_util.flatten_dict(dict(learnt.parameters), sep="/")
@@ -193,13 +192,6 @@ class _Data:
             raise InputError(f"{text}: {len(found)} images; a table has room for {MOST} a side")
         return found
 
-    def restore(self, x: np.ndarray) -> np.ndarray:
-        """In the units of the run's table; images as they are."""
-        scale = self.run.config["data"]["standardiser"]
-        if scale is None:
-            return x
-        return Standardiser(*(np.asarray(scale[part], np.float32) for part in ("mean", "std"))).invert(x)
-
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
@@ -235,11 +227,6 @@ def _free(flags: Any, *names: str) -> list[Path]:
     paths = [flags.output.expanduser() / name for name in names]
     refuse_to_replace(paths, flags.overwrite)
     return paths
-
-
-def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    with atomic(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)
 
 
 def _alphas(text: str) -> np.ndarray:
