@@ -1,7 +1,7 @@
 """Encoder and decoder as pure flax.linen modules: `Dense` for vectors and small images, `Convolutional` for images,
 `Style`, the same with a decoder after StyleGAN2; `Spatial`, whose code is a small picture; `UNet`, with skip
-connections, for restoration; `WithMask`, any network where values are unknown; `Quantised` turns another one's code into
-counts, for compression, `VectorQuantised` into vectors of a codebook.
+connections, for restoration; `WithMask`, any network where values are unknown; `Quantised` turns another one's code
+into counts, for compression, `VectorQuantised` into vectors of a codebook.
 
 `decode` ends before the output activation, which belongs to the loss (`aejax.losses`). No module here couples the
 examples of a batch (no BatchNorm), so that the Jacobian of one example is well defined.
