@@ -1,7 +1,7 @@
 PY ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test lint readme
+.PHONY: setup demo test lint readme docs
 setup: .venv/.stamp
 .venv/.stamp: pyproject.toml constraints.txt
 	$(PY) -m venv .venv
@@ -19,3 +19,11 @@ lint: setup
 
 readme: setup
 	$(BIN)/python -m experiments.readme
+	$(BIN)/python -m experiments.notebook
+
+docs: .venv/.docs
+	$(BIN)/python -m sphinx -W --keep-going -j auto -b html docs build/site
+	@echo "the site: $(CURDIR)/build/site/index.html"
+.venv/.docs: .venv/.stamp
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
+	touch $@

@@ -48,6 +48,21 @@ def speed(results: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def speed_variants(results: dict[str, Any]) -> str:
+    """An epoch of each variant over one of the standard autoencoder of the same network."""
+    found = {(row["name"], row["metric"]): row for row in results["rows"]}
+    names = [name for name, metric in found if metric == "ratio" and name.startswith("variant ")]
+    lines = ["| 784-30-784 | an epoch over one of `standard` |", "|---|---:|"]
+    for name in sorted(set(names) - {"variant standard", "variant few images"},
+                       key=lambda name: found[name, "ratio"]["value"]):
+        median, low, high = (found[name, f"ratio{part}"]["value"] for part in ("", " lower quartile", " upper quartile"))
+        lines.append(f"| {name.removeprefix('variant ')} | {median:.3g}× ({low:.3g}–{high:.3g}) |")
+    rounds = found[names[0], "ratio"]["n"]
+    lines.append(f"\nBy `{results['command']}` on {results['device']}: MNIST, batch 256, Adam; medians (quartiles) of "
+                 f"{rounds} rounds in which all take turns.")
+    return "\n".join(lines) + "\n"
+
+
 def profile(results: dict[str, Any]) -> str:
     """The table of `step_profile`: µs a step by the clock, and of threads by kind of work."""
     found = {(row["name"], row["metric"]): row["value"] for row in results["rows"]}

@@ -1,5 +1,6 @@
 """Writes the tables of README and docs from the committed results, between markers: `make readme`."""
 
+import functools
 import json
 import re
 from pathlib import Path
@@ -19,20 +20,28 @@ from experiments import (
 from experiments._record import RESULTS
 from experiments._tables_latent import TABLES as LATENT
 from experiments._tables_lecture import TABLES as LECTURE
-from experiments._tables_speed import convolution_cost, profile, speed
+from experiments._tables_speed import convolution_cost, profile, speed, speed_variants
 
 README = Path(__file__).parent.parent / "README.md"
-PAGES = (README, *sorted((README.parent / "docs").glob("*.md")))
+PAGES = (README, *sorted((README.parent / "docs").rglob("*.md")))
 MARKER = re.compile(r"(<!-- table: ([\w.]+) -->\n).*?(<!-- end -->)", re.DOTALL)   # of results, or results.part
 
 
-def comparison(results: dict[str, Any]) -> str:
-    """The table of `compare_autoencoders`: test errors on [-1, 1], mean ± sd over seeds."""
+# Which rows of the comparison stand on a variant's own page.
+ROWS = {"standard": ("standard-30", "standard-500", "PCA-30", "PCA-500"),
+        "tied": ("tied-30", "standard-30", "PCA-30"),
+        "sparse": ("sparse-500", "standard-500", "corrupted input", "linear denoiser"),
+        "denoising": ("denoising-500", "standard-500", "corrupted input", "linear denoiser"),
+        "contractive": ("contractive-500", "standard-500", "corrupted input", "linear denoiser")}
+
+
+def comparison(results: dict[str, Any], *, only: tuple[str, ...] | None = None) -> str:
+    """The table of `compare_autoencoders`, or some rows of it: test errors on [-1, 1], mean ± sd over seeds."""
     metrics = {"signed_mse": "reconstruction MSE", "psnr": "PSNR dB", "restored_signed_mse": "masked → clean MSE",
                "restored_psnr": "PSNR dB", "jacobian_norm": "mean ‖∂h/∂x‖"}
     digits = {"signed_mse": 4, "psnr": 2, "restored_signed_mse": 4, "restored_psnr": 2, "jacobian_norm": 2}
     found = {(row["name"], row["metric"]): row for row in results["rows"]}
-    names = list(dict.fromkeys(row["name"] for row in results["rows"]))
+    names = list(only or dict.fromkeys(row["name"] for row in results["rows"]))
     models = [name for name in names if (name, "seconds") in found]
     lines = ["| | " + " | ".join(metrics.values()) + " |", "|---" + "|---:" * len(metrics) + "|"]
     for name in models + [name for name in names if name not in models]:
@@ -181,7 +190,10 @@ def overhead(results: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-TABLES = {"contraction": contraction, "compare_autoencoders": comparison, "contraction_cost": cost, "speed": speed,
+TABLES = {"contraction": contraction, "compare_autoencoders": comparison,
+          **{f"compare_autoencoders.{part}": functools.partial(comparison, only=names) for part, names in ROWS.items()},
+          "contraction_cost": cost, "speed": speed,
+          "speed.variants": speed_variants,
           "survival": survival, "checkpoint_overhead": overhead, "step_profile": profile,
           "convolution_cost": convolution_cost,
           "scale.work": scale_work, "scale.images": scale_images, "scale.balance": scale_balance,

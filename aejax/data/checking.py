@@ -24,15 +24,17 @@ def check(source: str | os.PathLike, *, size: loading.Size = None, label_column:
     Files of arrays and tables are looked at as they are, so that their problems are all reported; everything
     else as `load` gives it.
 
-    Args: as for `load`.
+    Args:
+      source, size, label_column, data_dir: as for `load`.
+
     Returns:
-      A dict that JSON can hold: "name", "kind" ("images", "vectors" or "table"), "examples" {"train",
-        "test"}, "shape"
+      A dict that JSON can hold: "name", "kind" ("images", "vectors" or "table"), "examples" {"train", "test"}, "shape"
       of a datum, "dtype", "range" {"min", "max", "mean"} of the finite values, "missing" {"nan", "inf"},
-      "duplicates" {"train": training examples that equal an earlier one, "test_in_train": test examples that
-      are also training examples}, "classes" {"train": {label: count}, "test": …} or None, "constant_pixels"
-      (or columns) in training, "sizes" {"HxW": count} where pictures differ in theirs (then what needs equal
-      sizes is None), "notes", "warnings".
+      "duplicates" {"train": training examples that equal an earlier one, "test_in_train": test examples that are also
+      training examples}, "classes" {"train": {label: count}, "test": …} or None, "constant_pixels" (or columns) in
+      training, "sizes" {"HxW": count} where pictures differ in theirs (then what needs equal sizes is None), "notes",
+      "warnings".
+
     Raises:
       InputError: what cannot be read at all.
 

@@ -1,5 +1,7 @@
 """Checkpoints of a run, on Orbax: written in the background, whole or not at all, and checked before they are used.
 
+Where they lie::
+
     FOLDER/
       lock.json          names the process that writes here; gone when it ends
       120/               one checkpoint, named by its step: the last `keep` are here, and that of the lowest loss
