@@ -13,7 +13,10 @@ from experiments.readme import PAGES, README, render
 TEXT = README.read_text()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+DOCS = README.parent / "docs"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(README.parent)))
 def test_tables_are_those_of_the_results(page):
     text = page.read_text()
     assert render(text) == text, "run: make readme"
@@ -50,7 +53,10 @@ def test_examples_of_the_docs_print_what_they_say(page, code, output, tmp_path, 
     assert printed.getvalue() == output
 
 
-COMMANDS = re.findall(r"`(aejax [^`]+)`", TEXT)
+PAGES_ALSO = ("quick_start", "from_the_notebook", "own_data", "variants/*")   # whose commands are whole
+COMMANDS = list(dict.fromkeys(command for page in (README, *(page for name in PAGES_ALSO
+                                                             for page in sorted(DOCS.glob(f"{name}.md"))))
+                              for command in re.findall(r"`(aejax [^`]+)`", page.read_text())))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
