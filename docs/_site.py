@@ -25,12 +25,15 @@ def page(text: str, name: str) -> str:
     """A page's Markdown as the site needs it, `name` its path below this folder, without suffix.
 
     The README's parts stand where a page asks for them; links into the package lead to the reference, links to the
-    README to the page of its results, and those to a folder nowhere. A picture that is yet to be drawn is left out.
+    README to the page of its results, and those to a folder nowhere. A picture that is yet to be drawn is left out, as is a pattern of a table of
+    contents that no page fits yet.
     """
     up = "../" * name.count("/")
     text = re.sub(r"<!-- readme: (.+) -->", lambda match: readme_section(match[1], up), text)
     text = re.sub(r"\]\((?:\.\./)+aejax/([\w/]+)\.py\)", lambda match: f"]({up}api/{module_page(match[1])}.rst)", text)
     text = re.sub(r"\]\((?:\.\./)+README\.md(#[\w-]+)?\)", lambda match: f"]({up}results.md{match[1] or ''})", text)
+    text = re.sub(r"^([\w]+\*)\n", lambda match: match[0] if list(FOLDER.glob(f"{match[1]}.md")) else "", text,
+                  flags=re.MULTILINE)
     text = re.sub(r"(?<!!)\[([^\]]+)\]\(((?:\.\./)+[\w/]+)\)", lambda match: match[1] if (
         FOLDER / name).parent.joinpath(match[2]).is_dir() else match[0], text)
     return re.sub(r"!\[[^\]]*\]\(([^)]+)\)", lambda match: match[0] if (

@@ -13,7 +13,6 @@ import aejax  # noqa: E402
 project, release, version = "aejax", aejax.__version__, aejax.__version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 exclude_patterns = ["_*"]
-suppress_warnings = ["toc.empty_glob"]   # pages that a toctree names by a pattern may come later
 highlight_language = "text"
 
 myst_heading_anchors = 3
@@ -26,7 +25,7 @@ default_role = "code"                    # one pair of backticks, as docstrings 
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
-napoleon_use_ivar = True
+napoleon_custom_sections = [("Attributes", "params_style")]   # a list, without links to all that is named alike
 python_maximum_signature_line_length = 100
 
 html_theme = "pydata_sphinx_theme"
