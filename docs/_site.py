@@ -25,8 +25,8 @@ def page(text: str, name: str) -> str:
     """A page's Markdown as the site needs it, `name` its path below this folder, without suffix.
 
     The README's parts stand where a page asks for them; links into the package lead to the reference, links to the
-    README to the page of its results, and those to a folder nowhere. A picture that is yet to be drawn is left out, as is a pattern of a table of
-    contents that no page fits yet.
+    README to the page of its results, and those to a folder nowhere. A picture that is yet to be drawn is left out, and
+    so is a pattern of a table of contents that no page fits yet.
     """
     up = "../" * name.count("/")
     text = re.sub(r"<!-- readme: (.+) -->", lambda match: readme_section(match[1], up), text)
@@ -68,9 +68,14 @@ def _printed(lines: list[str], index: int) -> bool:
 
 
 def _escaped(line: str) -> str:
-    parts = re.split(r"(`[^`]*`)", line)
+    parts = re.split(r"(``.*?``|`[^`]*`)", line)
     parts[::2] = [re.sub(r"(?<!\\)([|*\\]|_(?!\w))", r"\\\1", part) for part in parts[::2]]
     return "".join(parts)
+
+
+def signature(text: str | None) -> str | None:
+    """A signature without the two arguments that flax adds to every module."""
+    return text and re.sub(r",? ?parent: .*, name: str \| None = None(?=\))", "", text)
 
 
 def field(thing: object) -> bool:

@@ -22,6 +22,7 @@ nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 
 default_role = "code"                    # one pair of backticks, as docstrings have it
+autodoc_inherit_docstrings = False       # or flax's own stand in every network
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
@@ -30,8 +31,9 @@ python_maximum_signature_line_length = 100
 
 html_theme = "pydata_sphinx_theme"
 html_title = "aejax"
-html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False, "show_prev_next": True,
-                      "header_links_before_dropdown": 6, "secondary_sidebar_items": ["page-toc"]}
+html_theme_options = {"navigation_with_keys": False, "navbar_center": [], "globaltoc_includehidden": True,
+                      "secondary_sidebar_items": ["page-toc"]}
+html_sidebars = {"**": ["globaltoc.html"]}   # all pages at the left, on each of them
 html_show_copyright = html_show_sphinx = html_show_sourcelink = False
 
 
@@ -41,6 +43,8 @@ def setup(app):
     app.connect("source-read", lambda app, name, source: source.__setitem__(0, _site.page(source[0], name)))
     app.connect("autodoc-process-docstring", lambda app, what, name, thing, options, lines: lines.__setitem__(
         slice(None), _site.docstring(lines)), priority=400)   # before napoleon's, which knows sections
+    app.connect("autodoc-process-signature", lambda app, what, name, thing, options, signature, returned: (
+        _site.signature(signature), returned))
     app.connect("autodoc-skip-member", lambda app, what, name, thing, skip, options: True if _site.field(thing)
                 else None)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

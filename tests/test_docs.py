@@ -103,6 +103,12 @@ def test_formulas_of_docstrings_are_no_markup(site):
                                      r"    \* no list"]
 
 
+def test_signatures_leave_out_what_flax_adds(site):
+    own = "(shape: tuple[int, ...], tied: bool = False"
+    assert site.signature(f"{own}, parent: Module | None = <flax object>, name: str | None = None)") == f"{own})"
+    assert site.signature("(x: Array)") == "(x: Array)" and site.signature(None) is None
+
+
 def test_links_into_the_package_lead_to_the_reference(site):
     text = "[a](../aejax/networks/dense.py) [b](../README.md#speed) [c](../experiments) ![d](none.png)"
     assert site.page(text, "scale") == "[a](api/aejax.networks.dense.rst) [b](results.md#speed) c "
