@@ -74,8 +74,9 @@ def _escaped(line: str) -> str:
 
 
 def signature(text: str | None) -> str | None:
-    """A signature without the two arguments that flax adds to every module."""
-    return text and re.sub(r",? ?parent: .*, name: str \| None = None(?=\))", "", text)
+    """A signature, or what it returns, without the arguments that flax gives every module; arrays by their name."""
+    text = text and re.sub(r",? ?parent: .*, name: str \| None = None(?=\))", "", text)
+    return text and text.replace("jaxlib._jax.Array", "Array")
 
 
 def field(thing: object) -> bool:

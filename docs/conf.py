@@ -44,7 +44,7 @@ def setup(app):
     app.connect("autodoc-process-docstring", lambda app, what, name, thing, options, lines: lines.__setitem__(
         slice(None), _site.docstring(lines)), priority=400)   # before napoleon's, which knows sections
     app.connect("autodoc-process-signature", lambda app, what, name, thing, options, signature, returned: (
-        _site.signature(signature), returned))
+        _site.signature(signature), _site.signature(returned)))
     app.connect("autodoc-skip-member", lambda app, what, name, thing, skip, options: True if _site.field(thing)
                 else None)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

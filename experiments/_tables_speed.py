@@ -55,7 +55,8 @@ def speed_variants(results: dict[str, Any]) -> str:
     lines = ["| 784-30-784 | an epoch over one of `standard` |", "|---|---:|"]
     for name in sorted(set(names) - {"variant standard", "variant few images"},
                        key=lambda name: found[name, "ratio"]["value"]):
-        median, low, high = (found[name, f"ratio{part}"]["value"] for part in ("", " lower quartile", " upper quartile"))
+        parts = ("ratio", "ratio lower quartile", "ratio upper quartile")
+        median, low, high = (found[name, part]["value"] for part in parts)
         lines.append(f"| {name.removeprefix('variant ')} | {median:.3g}× ({low:.3g}–{high:.3g}) |")
     rounds = found[names[0], "ratio"]["n"]
     lines.append(f"\nBy `{results['command']}` on {results['device']}: MNIST, batch 256, Adam; medians (quartiles) of "

@@ -192,8 +192,7 @@ def overhead(results: dict[str, Any]) -> str:
 
 TABLES = {"contraction": contraction, "compare_autoencoders": comparison,
           **{f"compare_autoencoders.{part}": functools.partial(comparison, only=names) for part, names in ROWS.items()},
-          "contraction_cost": cost, "speed": speed,
-          "speed.variants": speed_variants,
+          "contraction_cost": cost, "speed": speed, "speed.variants": speed_variants,
           "survival": survival, "checkpoint_overhead": overhead, "step_profile": profile,
           "convolution_cost": convolution_cost,
           "scale.work": scale_work, "scale.images": scale_images, "scale.balance": scale_balance,
