@@ -1,5 +1,4 @@
-"""A headless Chromium over its DevTools protocol, by two pipes: pages opened, touched, looked at, and what they asked for.
-"""
+"""A headless Chromium over its DevTools protocol, by two pipes: it opens pages, touches them, and looks."""
 
 import base64
 import contextlib
@@ -20,7 +19,7 @@ FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "-
          "--disable-component-update", "--disable-sync", "--disable-default-apps", "--hide-scrollbars",
          "--force-color-profile=srgb", "--remote-debugging-pipe")
 # The browser reads commands from descriptor 3 and answers on 4, whatever numbers the pipes have here.
-EXECUTE = ("import os, sys; a, b = map(int, sys.argv[1:3]); a, b = os.dup(a), os.dup(b); os.dup2(b, 4) if a != 4 else 0; "
+EXECUTE = ("import fcntl, os, sys; a, b = (fcntl.fcntl(int(n), fcntl.F_DUPFD, 10) for n in sys.argv[1:3]); "
            "os.dup2(a, 3); os.dup2(b, 4); os.execv(sys.argv[3], sys.argv[3:])")
 
 

@@ -1,9 +1,9 @@
 """What the page asks a server for: codes decoded, examples reconstructed, holes filled in."""
 
+import jax
 import numpy as np
 from jaxtyping import Bool, Float
 
-import jax
 from aejax.applications.inpainting import CodePrior, minimise_energy, project
 from aejax.applications.reconstruction import decode, encode
 from aejax.runs import Run

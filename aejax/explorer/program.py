@@ -10,8 +10,8 @@ import numpy as np
 from aejax import losses, networks
 from aejax.applications.reconstruction import decode, encode
 from aejax.autoencoder import autoencoder
-from aejax.explorer.scene import pack
 from aejax.bottlenecks import gaussian, point
+from aejax.explorer.scene import pack
 from aejax.networks.convolution import same_padding
 from aejax.networks.convolutional import norm_groups
 from aejax.recipes import build_loss, build_network
@@ -99,7 +99,8 @@ def _output_activation(reconstruction: Mapping[str, Any]) -> str:
 
 
 def _dense(network: networks.Dense, tensors: _Tensors, halved: bool) -> tuple[list[Operation], list[Operation]]:
-    hidden = network.activation if isinstance(network.activation, tuple) else (network.activation,) * len(network.widths)
+    each = isinstance(network.activation, tuple)
+    hidden = network.activation if each else (network.activation,) * len(network.widths)
     names = (*hidden, network.code_activation)
     into, back = [], []
     for i, name in enumerate(names):

@@ -3,7 +3,6 @@
 import base64
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,8 +32,8 @@ def check_run(run: Run) -> None:
       InputError: in one line.
     """
     if run.ae.reconstruct is not None:
-        raise InputError(f"{run.path}: a {run.recipe.network['name']} leads past the code, so that no code describes an "
-                         "image: explore a run of a dense or convolutional network")
+        raise InputError(f"{run.path}: a {run.recipe.network['name']} leads past the code, so that no code describes "
+                         "an image: explore a run of a dense or convolutional network")
     image = len(run.shape) == 3 and run.shape[2] in (1, 3)
     if not image and (len(run.shape) != 1 or run.shape[0] > COLUMNS):
         raise InputError(f"{run.path}: examples of shape {run.shape}; the page shows grey or colour images, and tables "
@@ -139,7 +138,8 @@ def _towards(data: Dataset, codes: np.ndarray, labels: np.ndarray | None) -> lis
     present = [] if labels is None else np.unique(labels)
     if len(present) < 2 or len(present) > LABELS:
         return []
-    return [{"name": f"towards {_name(data, label)}", "unit": "of the way from the mean code", "limit": 2.0,
+    hint = "1 is the way from the mean code of all to that of {}."
+    return [{"name": f"towards {_name(data, label)}", "hint": hint.format(_name(data, label)), "limit": 2.0,
              "direction": pack(codes[labels == label].mean(axis=0) - codes.mean(axis=0))} for label in present]
 
 
@@ -148,5 +148,6 @@ def _learnt(walks: Mapping[str, tuple[np.ndarray, float, str]], code_dim: int) -
     for name, (direction, limit, unit) in walks.items():
         if direction.shape != (code_dim,):
             raise InputError(f"{name}: a direction of {direction.size} values for codes of {code_dim}")
-        found.append({"name": Path(name).name, "unit": unit, "limit": limit, "direction": pack(direction)})
+        found.append({"name": name, "hint": f"In {unit}, as aejax steer learnt it.", "limit": limit,
+                      "direction": pack(direction)})
     return found

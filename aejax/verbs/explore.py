@@ -35,7 +35,7 @@ def explore(flags: Any, *, command: str) -> None:
         refuse_to_replace([flags.export], flags.overwrite, flag="export")
     run = load(flags.run)
     scene.check_run(run)
-    walks = {str(path): _walk(path) for path in flags.steering}
+    walks = dict(map(_walk, flags.steering))
     dataset = data_of(run, data=flags.data, data_dir=flags.data_dir, resize=True)
     shown, prior = scene.compose(run, dataset, points=flags.points, maps=names, walks=walks)
     if flags.export is not None:
@@ -55,8 +55,8 @@ def explore(flags: Any, *, command: str) -> None:
     server.serve(app, sock)
 
 
-def _walk(path: Path) -> tuple[np.ndarray, float, str]:
-    """Direction, limit and unit of a linear walk that `aejax steer` wrote."""
+def _walk(path: Path) -> tuple[str, tuple[np.ndarray, float, str]]:
+    """Name, and direction, limit and unit, of a linear walk that `aejax steer` wrote."""
     try:
         with safe_open(path, framework="numpy") as file:
             facts = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
@@ -65,7 +65,8 @@ def _walk(path: Path) -> tuple[np.ndarray, float, str]:
                                  "with aejax steer --walk linear, without --joint")
             scale, step = (file.get_tensor(f"walk/{part}") for part in ("fixed/scale", "step/w"))
             edit = edits.find(facts["edit"])
-        return scale * step / facts["limit"], float(facts["limit"]), edit.unit
+        limit = float(facts["limit"])
+        return f"{facts['edit']} ({path.parent.name})", (scale * step / limit, limit, edit.unit)
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         if isinstance(error, InputError):
             raise

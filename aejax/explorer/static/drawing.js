@@ -116,10 +116,10 @@ class Drawing {
     return Uint8Array.from(this.values, (_, i) => this.known[Math.floor(i / this.channels)]);
   }
 
-  draw() {
-    Pixels.image(this.canvas, this.values, [this.height, this.width, this.channels], (place) => {
+  draw(canvas = this.canvas) {
+    Pixels.image(canvas, this.values, [this.height, this.width, this.channels], (place) => {
       const [row, column] = [Math.floor(place / this.width), place % this.width];
-      if (this.cursor && row === this.cursor[0] && column === this.cursor[1]) return [230, 60, 40];
+      if (this.cursor && canvas === this.canvas && row === this.cursor[0] && column === this.cursor[1]) return [230, 60, 40];
       if (!this.known[place]) return (row + column) % 2 ? [120, 170, 225] : [160, 200, 240];
       return [0, 1, 2].map((c) => 255 * this.values[place * this.channels + (this.channels === 3 ? c : 0)]);
     });

@@ -33,7 +33,6 @@ const Page = {
     show();
   },
   signed: (value, digits) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`,
-  percent: (shares) => `${Math.round(100 * shares.reduce((sum, share) => sum + share, 0))} %`,
   say(text) { Page.element("status").textContent = text; },
   problem(text) {
     Page.element("problem").textContent = text;

@@ -37,14 +37,16 @@ class CodeMap {
         const values = map.places.map((place) => place[axis]);
         return [Math.min(...values), Math.max(...values)];
       });
-      const length = Math.max(...ends.map(([low, high]) => high - low)) || 1;   // one scale for both axes
       this.unit = (place) => [0, 1].map((axis) => {
-        const [low, high] = ends[axis], share = (place[axis] - (low + high) / 2) / length;
+        const [low, high] = ends[axis], share = (place[axis] - (low + high) / 2) / (high - low || 1);
         return 0.5 + 0.92 * (axis ? -share : share);
       });
       this.places = map.places.map(this.unit);
       this.name = map.name;
-      const apart = map.name === "pca" ? `to the right: direction 1, upwards: direction 2; ${Page.percent(this.scene.share.slice(0, 2))} of the variance` : "neighbours are alike; distances between groups mean little";
+      this.ground = null;
+      const share = `${Math.round(100 * this.scene.share.slice(0, 2).reduce((sum, part) => sum + part, 0))} %`;
+      const apart = map.name === "pca" ? `to the right direction 1, upwards direction 2; ${share} of the variance`
+        : "neighbours are alike; distances between groups mean little";
       Page.element("map-axes").textContent = `${this.places.length} test examples, ${titles[map.name]}: ${apart}.`;
       this.place = this.projected(this.state.code);
       this.draw();
@@ -144,15 +146,28 @@ class CodeMap {
       this.canvas.width = Math.round(size * ratio);
       this.canvas.height = Math.round(height * ratio);
       this.canvas.style.height = `${height}px`;
+      this.ground = null;
     }
-    this.context = this.canvas.getContext("2d");
-    this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    this.context.clearRect(0, 0, size, height);
     const at = ([x, y]) => [x * size, y * height];
-    this.places.forEach((place, i) => this.dot(at(place), this.colour(i)));
-    if (this.scene.thumbnails) this.thumbnails(at, size);
+    this.ground = this.ground || this.test(at, size, ratio);
+    this.context = this.canvas.getContext("2d");
+    this.context.setTransform(1, 0, 0, 1, 0, 0);
+    this.context.drawImage(this.ground, 0, 0);
+    this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
     if (this.drag) this.line(...this.drag.map(at));
     if (this.place) this.cross(at(this.place));
+  }
+
+  // The test examples on a canvas of their own, which the frames share.
+  test(at, size, ratio) {
+    const ground = Object.assign(document.createElement("canvas"), { width: this.canvas.width, height: this.canvas.height });
+    this.context = ground.getContext("2d");
+    this.context.fillStyle = "#fff";
+    this.context.fillRect(0, 0, ground.width, ground.height);
+    this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    this.places.forEach((place, i) => this.dot(at(place), this.colour(i)));
+    if (this.scene.thumbnails) this.thumbnails(at, size);
+    return ground;
   }
 
   dot([x, y], colour) {

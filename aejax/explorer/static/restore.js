@@ -20,7 +20,7 @@ class Restore {
       try {
         const found = await this.backend.inpaint(this.drawing.seen(), this.drawing.mask(), Page.element("method").value);
         Pixels.show(Page.element("filled"), found, this.scene);
-        state.textContent = `in ${((performance.now() - begin) / 1000).toFixed(2)} s ${this.backend.where}`;
+        state.textContent = `in ${(performance.now() - begin).toFixed(0)} ms ${this.backend.where}`;
       } catch (error) {
         state.textContent = "Not filled in.";
         throw error;
@@ -41,7 +41,7 @@ class Restore {
     const hidden = this.drawing.known.filter((known) => !known).length;
     Page.element("fill").disabled = !hidden || hidden === this.drawing.known.length;
     Page.element("fill-state").textContent = hidden ? `${hidden} pixels are hidden.` : "Hide some pixels first.";
-    Pixels.show(Page.element("filled"), this.drawing.seen(), this.scene);
+    this.drawing.draw(Page.element("filled"));
     this.reconstruct();
   }
 }

@@ -26,9 +26,10 @@ class Walk {
   }
 
   slider(i) {
-    const share = Math.round(100 * this.scene.share[i]), id = `direction-${i + 1}`;
-    const [input, output] = Page.slider("sliders", id, `${i + 1} · ${share} % var.`, { min: -4, max: 4, step: 0.05 });
-    input.setAttribute("aria-label", `Principal direction ${i + 1}, ${share} per cent of the variance`);
+    const share = `${(100 * this.scene.share[i]).toFixed(this.scene.share[i] < 0.1 ? 1 : 0)} %`;
+    const [input, output] = Page.slider("sliders", `direction-${i + 1}`, `${i + 1} (${share})`,
+      { min: -4, max: 4, step: 0.05 });
+    input.setAttribute("aria-label", `Principal direction ${i + 1}, ${share} of the variance`);
     input.addEventListener("input", () => {
       const length = (Number(input.value) - this.scene.coordinate(this.state.code, i)) * this.scene.spread[i];
       this.state.set(Vectors.along(this.state.code, this.scene.directions[i], length));
@@ -48,7 +49,7 @@ class Walk {
     const choose = () => {
       const chosen = ways[way.value];
       if (!chosen) return;
-      Page.element("steering-hint").textContent = `In ${chosen.unit}.`.replace("In of the way", "In parts of the way");
+      Page.element("steering-hint").textContent = chosen.hint;
       strength.min = -chosen.limit;
       strength.max = chosen.limit;
       strength.step = chosen.limit / 40;
