@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from aejax.autoencoder import to_range
@@ -26,7 +27,7 @@ def export_page(path: Path, run: Run, data: Dataset, scene: Mapping[str, Any]) -
     Raises:
       InputError: a network that it could not compute (`program.compile_run`), or a file that cannot be written.
     """
-    examples = np.asarray(to_range(data.test[:CHECKED], run.ae.range))
+    examples = np.asarray(to_range(jnp.asarray(data.test[:CHECKED]), run.ae.range))
     text = whole(scene, compile_run(run, scale_of(run, data), examples))
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

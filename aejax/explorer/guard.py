@@ -20,12 +20,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
-class TooLargeError(Exception):
-    """A body grew beyond `BODY` while it was read."""
-
-
 class Guard:
-    """Refuses requests that another site's page could have made, and bodies that are too large, before reading them.
+    """Refuses requests that another site's page could have made, and bodies that are too large, before `app` reads them.
 
     A page of another site reaches a server on this machine by its own name, resolved to 127.0.0.1 (DNS rebinding): the
     Host header tells. On a loopback address only names of this machine are answered, elsewhere also addresses, which
@@ -44,25 +40,20 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        started = False
 
         async def answer(message: MutableMapping[str, Any]) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
                 more = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
                 message = {**message, "headers": [*message.get("headers", ()), *more]}
             await send(message)
 
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         refusal = self._refusal(scope["method"], headers)
-        if refusal is None:
-            try:
-                return await self.app(scope, _bounded(receive), answer)
-            except TooLargeError:
-                refusal = _too_large()
-        if not started:
-            await _refuse(*refusal, scope, receive, answer)
+        body = None if refusal else await _read(receive)
+        if body is None:
+            await _refuse(*refusal or _too_large(), scope, receive, answer)
+        else:
+            await self.app(scope, _again(body, receive), answer)
 
     def _refusal(self, method: str, headers: dict[str, str]) -> tuple[int, str] | None:
         host = headers.get("host", "")
@@ -81,10 +72,11 @@ class Guard:
         name = host.lower()
         if name.rpartition(":")[2].isdigit() and not name.endswith("]"):
             name = name.rpartition(":")[0]
+        name = name.strip("[]")
         if name in self.hosts:
             return True
         try:
-            return self.addresses and bool(ipaddress.ip_address(name.strip("[]")))
+            return self.addresses and bool(ipaddress.ip_address(name))
         except ValueError:
             return False
 
@@ -93,18 +85,30 @@ def _too_large() -> tuple[int, str]:
     return 413, f"the body is too large: at most {BODY:,} bytes"
 
 
-def _bounded(receive: Receive) -> Receive:
-    """Counts a body that does not say its length."""
-    total = 0
-
-    async def counted() -> MutableMapping[str, Any]:
-        nonlocal total
+async def _read(receive: Receive) -> bytes | None:
+    """A request's body, or None as soon as it is known to be too large, which its length need not have said."""
+    parts, total = [], 0
+    while True:
         message = await receive()
-        total += len(message.get("body", b""))
+        parts.append(message.get("body", b""))
+        total += len(parts[-1])
         if total > BODY:
-            raise TooLargeError
-        return message
-    return counted
+            return None
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Gives `body` as one message, then what comes after it."""
+    given = False
+
+    async def replayed() -> MutableMapping[str, Any]:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+    return replayed
 
 
 async def _refuse(status: int, reason: str, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,8 +1,9 @@
 """What the page asks a server for: codes decoded, examples reconstructed, holes filled in."""
 
+from collections.abc import Callable
+
 import jax
 import numpy as np
-from jaxtyping import Bool, Float
 
 from aejax.applications.inpainting import CodePrior, minimise_energy, project
 from aejax.applications.reconstruction import decode, encode
@@ -15,7 +16,7 @@ METHODS = ("energy", "projection")
 
 
 class Operations:
-    """A run's functions on the page's scale, images from 0 to 1 (`scene.scale_of`), checked.
+    """A run's functions on the page's scale, images from 0 to 1 (`scene.scale_of`), for strangers' arrays.
 
     Args:
       run: a run that `scene.check_run` accepts.
@@ -27,8 +28,8 @@ class Operations:
         self.run, self.prior = run, prior
         self.low, self.high = scale
 
-    def decode(self, codes: Float[np.ndarray, "n code"]) -> Float[np.ndarray, "n *datum"]:
-        """What codes decode to.
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """What codes (n, code_dim) decode to, (n, *shape).
 
         Raises:
           InputError: codes of another width, too many, or values that are not finite.
@@ -36,19 +37,17 @@ class Operations:
         self._check("codes", codes, self.prior.mean.shape)
         return self._to_page(_in_blocks(lambda z: decode(self.run.ae, self.run.params, z), codes))
 
-    def reconstruct(self, examples: Float[np.ndarray, "n *datum"],
-                    ) -> tuple[Float[np.ndarray, "n code"], Float[np.ndarray, "n *datum"]]:
-        """Codes of examples, and what these decode to. Raises as `decode`."""
+    def reconstruct(self, examples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Codes of examples (n, *shape), and what these decode to. Raises as `decode`."""
         x = self._from_page(examples)
         codes = _in_blocks(lambda x: encode(self.run.ae, self.run.params, x), x)
         return codes, self.decode(codes)
 
-    def inpaint(self, example: Float[np.ndarray, "1 *datum"], known_mask: Bool[np.ndarray, "1 *datum"],
-                method: str = "energy") -> Float[np.ndarray, "1 *datum"]:
-        """One example with its unknown values filled in; known ones come back as they were. Raises as `decode`, and:
+    def inpaint(self, example: np.ndarray, known_mask: np.ndarray, method: str = "energy") -> np.ndarray:
+        """One example (1, *shape) with its unknown values filled in; known ones come back as they were.
 
         Raises:
-          InputError: an unknown method, or nothing known.
+          InputError: an unknown method, nothing known, and as `decode`.
         """
         if method not in METHODS:
             raise InputError(f"unknown method {method!r}: one of {', '.join(METHODS)}")
@@ -89,7 +88,7 @@ class Operations:
             raise InputError(f"{what}: {(~np.isfinite(array)).sum()} values are NaN or infinite")
 
 
-def _in_blocks(function, x: np.ndarray) -> np.ndarray:
+def _in_blocks(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
     """function(x), for one row or for blocks of `BLOCK` rows, so that no other size is ever compiled."""
     if len(x) == 1:
         return function(x)

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from aejax.applications.anomaly_detection import reconstruction_score
@@ -76,7 +77,7 @@ def compose(run: Run, data: Dataset, *, points: int = 600, maps: Sequence[str] =
     chosen = _some(len(data.test), points)
     if len(chosen) < 2:
         raise InputError(f"{data.name}: {len(chosen)} test examples are too few for a map: bring at least 2")
-    test = np.asarray(to_range(data.test[chosen], run.ae.range))
+    test = np.asarray(to_range(jnp.asarray(data.test[chosen]), run.ae.range))
     codes = encode(run.ae, run.params, test)
     fitted = _some(len(data.train), FITTED)
     train_codes = encode(run.ae, run.params, data.train[fitted])
@@ -87,7 +88,7 @@ def compose(run: Run, data: Dataset, *, points: int = 600, maps: Sequence[str] =
     low, high = scale_of(run, data)
     page = (test - low) / np.float32(high - low)
     image = len(run.shape) == 3
-    labels = None if data.test_labels is None else np.asarray(data.test_labels)[chosen]
+    labels = None if data.test_labels is None else np.asarray(data.test_labels)[chosen].tolist()
     train_labels = None if data.train_labels is None else np.asarray(data.train_labels)[fitted]
     scene = {
         "title": run.path.resolve().name, "about": _about(run, data), "kind": "image" if image else "table",
@@ -135,7 +136,7 @@ def _name(data: Dataset, label: int) -> str:
 
 def _towards(data: Dataset, codes: np.ndarray, labels: np.ndarray | None) -> list[dict[str, Any]]:
     """For each label the way from the mean code to the mean of its codes."""
-    present = [] if labels is None else np.unique(labels)
+    present = [] if labels is None else np.unique(labels).tolist()
     if len(present) < 2 or len(present) > LABELS:
         return []
     hint = "1 is the way from the mean code of all to that of {}."

@@ -138,7 +138,11 @@ def application(operations: Operations, scene: Mapping[str, Any], *, hosts: Coll
             problem.status_code, problem.detail))
     routes = [routing.Route(path, get) for path in files]
     routes += [routing.Route(path, post(answer), methods=["POST"]) for path, answer in answers(operations).items()]
-    app = applications.Starlette(routes=routes, exception_handlers={exceptions.HTTPException: refused})
+
+    def failed(request: Any, problem: Any) -> Any:
+        return error(500, "aejax failed here: its terminal says more")
+    app = applications.Starlette(routes=routes,
+                                 exception_handlers={exceptions.HTTPException: refused, Exception: failed})
     app.router.redirect_slashes = False
     return Guard(app, hosts, addresses)
 
