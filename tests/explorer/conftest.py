@@ -22,6 +22,7 @@ SQUARED = {"name": "squared_error", "activation": "tanh"}
 def random_run(variant="standard", network=None, reconstruction=SQUARED, shape=(6, 5, 1), **parts):
     """A run as `runs.load` gives it, of parameters that were drawn."""
     network = {"name": "dense", "shape": list(shape), "code_dim": 4} | (network or {})
+    network = {name: value for name, value in network.items() if value is not None}
     recipe = Recipe(variant, network, reconstruction, **parts)
     ae = build(recipe)
     rng = np.random.default_rng(0)
