@@ -49,9 +49,9 @@ class Guard:
 
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         refusal = self._refusal(scope["method"], headers)
-        body = None if refusal else await _read(receive)
+        body, more = (None, scope["method"] == "POST") if refusal else await _read(receive)
         if body is None:
-            await _refuse(*refusal or _too_large(), scope, receive, answer)
+            await _refuse(*refusal or _too_large(), more, receive, answer)
         else:
             await self.app(scope, _again(body, receive), answer)
 
@@ -66,7 +66,7 @@ class Guard:
         if headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
             return 415, "send application/json"
         length = headers.get("content-length", "0")
-        return None if length.isdigit() and int(length) <= BODY else _too_large()
+        return None if length.isdigit() and len(length) < 20 and int(length) <= BODY else _too_large()
 
     def _known(self, host: str) -> bool:
         name = host.lower()
@@ -85,17 +85,16 @@ def _too_large() -> tuple[int, str]:
     return 413, f"the body is too large: at most {BODY:,} bytes"
 
 
-async def _read(receive: Receive) -> bytes | None:
-    """A request's body, or None as soon as it is known to be too large, which its length need not have said."""
+async def _read(receive: Receive) -> tuple[bytes | None, bool]:
+    """A request's body, or None as soon as it is too large, which its length need not have said; and if more comes."""
     parts, total = [], 0
     while True:
         message = await receive()
         parts.append(message.get("body", b""))
         total += len(parts[-1])
-        if total > BODY:
-            return None
-        if not message.get("more_body", False):
-            return b"".join(parts)
+        more = message.get("more_body", False)
+        if total > BODY or not more:
+            return (None if total > BODY else b"".join(parts)), more
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
@@ -111,7 +110,7 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-async def _refuse(status: int, reason: str, scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse(status: int, reason: str, more: bool, receive: Receive, send: Send) -> None:
     """Answers in one line of JSON, then reads past what is still being sent: a client that is cut off hears nothing."""
     body = json.dumps({"error": reason}).encode()
     head = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()),
@@ -119,9 +118,8 @@ async def _refuse(status: int, reason: str, scope: Scope, receive: Receive, send
     await send({"type": "http.response.start", "status": status, "headers": head})
     await send({"type": "http.response.body", "body": body, "more_body": True})
     total, until = 0, time.monotonic() + PATIENCE
-    while scope["method"] == "POST" and total < DISCARDED and time.monotonic() < until:
+    while more and total < DISCARDED and time.monotonic() < until:
         message = await receive()
         total += len(message.get("body", b""))
-        if not message.get("more_body", False):
-            break
+        more = message.get("more_body", False)
     await send({"type": "http.response.body", "body": b""})

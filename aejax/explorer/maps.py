@@ -36,5 +36,6 @@ def layout(name: str, codes: Float[np.ndarray, "n code"], directions: PCA) -> Fl
         raise InputError(f"--map {name} needs {PACKAGES[name]}: pip install {PACKAGES[name]}") from None
     if name == "tsne":
         perplexity = min(30.0, (len(codes) - 1) / 3)
-        return module.TSNE(perplexity=perplexity, init="random", random_state=0).fit_transform(codes)
+        with importlib.import_module("threadpoolctl").threadpool_limits(1):   # its threads only wait for each other
+            return module.TSNE(perplexity=perplexity, init="random", random_state=0).fit_transform(codes)
     return np.asarray(module.UMAP(n_neighbors=min(15, len(codes) - 1), random_state=0).fit_transform(codes), np.float32)

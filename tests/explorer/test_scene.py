@@ -67,7 +67,8 @@ def test_walks_that_were_learnt(run, data):
 
 
 def test_refused(run, make_run, make_data):
-    unet = make_run("denoising", network={"name": "unet", "channels": [2, 2], "code_dim": None}, corruption={"name": "masking_noise"})
+    unet = make_run("denoising", network={"name": "unet", "channels": [2, 2], "code_dim": None},
+                    corruption={"name": "masking_noise"})
     for refused, said in ((unet, "unet leads past the code"), (make_run(shape=(2, 2, 2)), "shape"),
                           (make_run(shape=(300,)), "128 columns")):
         with pytest.raises(InputError, match=said):

@@ -126,7 +126,7 @@ def test_the_length_alone_is_enough_to_be_refused(port):
 
 def test_many_at_once_are_served_or_refused(port):
     with ThreadPoolExecutor(100) as pool:
-        statuses = [status for status, _, _ in pool.map(lambda i: ask(port, "/decode", codes(value=i / 300)), range(300))]
+        statuses = list(pool.map(lambda i: ask(port, "/decode", codes(value=i / 300))[0], range(300)))
     assert set(statuses) <= {200, 429} and 200 in statuses
 
 

@@ -119,6 +119,7 @@ function latest(work) {
     waiting = given;
     if (running) return;
     running = true;
+    Page.working(1);
     try {
       while (waiting) {
         const next = waiting;
@@ -130,6 +131,7 @@ function latest(work) {
       Page.problem(error.message);
     } finally {
       running = false;
+      Page.working(-1);
     }
   };
 }

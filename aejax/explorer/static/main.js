@@ -33,6 +33,8 @@ const Page = {
     show();
   },
   signed: (value, digits) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`,
+  // How many parts of the page wait for an answer, for whoever looks from outside.
+  working(more) { document.body.dataset.working = Number(document.body.dataset.working || 0) + more; },
   say(text) { Page.element("status").textContent = text; },
   problem(text) {
     Page.element("problem").textContent = text;
