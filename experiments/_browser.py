@@ -9,10 +9,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from aejax.explorer import server as servers
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
@@ -131,11 +134,27 @@ class Browser:
         """A PNG of the page, or of what the window shows."""
         found = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=whole,
                           **({"clip": self._whole()} if whole else {}))
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(found["data"]))
 
     def _whole(self) -> dict[str, float]:
         size = self.send("Page.getLayoutMetrics")["cssContentSize"]
         return {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
+
+
+@contextlib.contextmanager
+def serving(app: Callable[..., Any]) -> Iterator[int]:
+    """Serves an application of `aejax.explorer` in a thread, on the free port that it yields."""
+    sock = servers.listen("127.0.0.1", 0)
+    server = servers.server_of(app)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
+    thread.start()
+    try:
+        yield sock.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        sock.close()
 
 
 @contextlib.contextmanager

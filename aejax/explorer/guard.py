@@ -21,7 +21,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class Guard:
-    """Refuses requests that another site's page could have made, and bodies that are too large, before `app` reads them.
+    """Refuses what another site's page could have asked, and bodies that are too large, before `app` sees them.
 
     A page of another site reaches a server on this machine by its own name, resolved to 127.0.0.1 (DNS rebinding): the
     Host header tells. On a loopback address only names of this machine are answered, elsewhere also addresses, which

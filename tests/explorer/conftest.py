@@ -1,7 +1,5 @@
 """Small runs with random parameters, data of theirs, a server in a thread, and one browser."""
 
-import contextlib
-import threading
 from pathlib import Path
 
 import jax
@@ -85,30 +83,15 @@ def operations(run, data, composed):
     return Operations(run, scenes.scale_of(run, data), composed[1])
 
 
-@contextlib.contextmanager
-def serving(app):
-    """Serves in a thread on a free port; yields the port."""
-    sock = servers.listen("127.0.0.1", 0)
-    server = servers.server_of(app)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
-    thread.start()
-    try:
-        yield sock.getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        sock.close()
-
-
 @pytest.fixture(scope="session")
 def in_thread():
-    return serving
+    return _browser.serving
 
 
 @pytest.fixture(scope="session")
 def port(operations, composed):
     """Where `run` is served."""
-    with serving(servers.application(operations, composed[0])) as number:
+    with _browser.serving(servers.application(operations, composed[0])) as number:
         yield number
 
 

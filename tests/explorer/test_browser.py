@@ -192,6 +192,6 @@ def test_every_activation(browser, run, data, tmp_path):
     browser.open(saved(run, data, tmp_path / "page.html"))
     x = np.linspace(-6, 6, 49).astype(np.float32)
     for name, function in ACTIVATIONS.items():
-        found = browser.evaluate("Array.from(Forward.run([{do: 'activation', name: '%s'}], [], Float32Array.from(%s)))"
-                                 % (name, x.tolist()))
+        step = json.dumps([{"do": "activation", "name": name}])
+        found = browser.evaluate(f"Array.from(Forward.run({step}, [], Float32Array.from({x.tolist()})))")
         np.testing.assert_allclose(found, function(x), atol=2e-6, err_msg=name)

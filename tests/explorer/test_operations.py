@@ -23,8 +23,9 @@ def test_any_number_of_codes_by_two_programs(operations, run, monkeypatch):
 def test_filled_in_as_the_application_does(operations, run):
     x = np.random.default_rng(0).random((1, 6, 5, 1), np.float32)
     known = np.random.default_rng(1).random(x.shape) < 0.5
-    energy = minimise_energy(run.ae, run.params, 2 * x - 1, known, key=jax.random.key(0), prior=operations.prior).images
-    for method, expected in (("energy", energy), ("projection", project(run.ae, run.params, 2 * x - 1, known, steps=20))):
+    given = run.ae, run.params, 2 * x - 1, known
+    energy = minimise_energy(*given, key=jax.random.key(0), prior=operations.prior).images
+    for method, expected in (("energy", energy), ("projection", project(*given, steps=20))):
         found = operations.inpaint(x, known, method)
         np.testing.assert_allclose(found, expected / 2 + 0.5, atol=1e-5)
         assert (found[known] == x[known]).all()

@@ -28,7 +28,8 @@ def test_what_the_page_knows(run, data, composed):
 def test_directions_are_principal(run, data, composed):
     """Oracle: the eigenvalues of the covariance, largest first."""
     scene, _ = composed
-    values = np.linalg.eigvalsh(np.cov(np.asarray(run.ae.encode(run.params, data.train)), rowvar=False, bias=True))[::-1]
+    train = np.asarray(run.ae.encode(run.params, data.train))
+    values = np.linalg.eigvalsh(np.cov(train, rowvar=False, bias=True))[::-1]
     np.testing.assert_allclose(unpack(scene["spread"]) ** 2, values, rtol=1e-4)
     np.testing.assert_allclose(scene["share"], values / values.sum(), rtol=1e-4)
     places = unpack(scene["maps"][0]["places"])

@@ -158,7 +158,8 @@ def test_a_defect_is_one_line_too(operations, composed, in_thread, capfd, caplog
     assert status == 500 and "secret" not in answer["error"] and "Traceback" not in answer["error"]
 
 
-def test_arrays_survive_the_way(rng=np.random.default_rng(0)):
+def test_arrays_survive_the_way():
+    rng = np.random.default_rng(0)
     for array in (rng.normal(size=(2, 3)).astype(np.float32), rng.integers(0, 256, (4, 1), np.uint8)):
         packed = pack(array)
         assert base64.b64decode(packed["data"]) == array.tobytes()

@@ -62,7 +62,7 @@ def test_steering_that_was_learnt(aejax, made, unserved, monkeypatch, capsys):
     way, direction = found[0]["steering"][-1], np.load("out/steering.npz")["direction"]
     np.testing.assert_allclose(server.unpack(way["direction"]), direction, rtol=1e-5)
     assert way["name"] == "brightness (out)" and way["limit"] == 1.0
-    assert aejax("explore", made / "cells", "--steering", "out/steering.safetensors") == 0   # its codes have 2 values, too
+    assert aejax("explore", made / "cells", "--steering", "out/steering.safetensors") == 0   # 2 values, too
     save_file({"a": np.zeros(1)}, "other.safetensors")
     for file, said in (("other.safetensors", "walk linear"), ("no.safetensors", "no walk")):
         assert aejax("explore", made / "run", "--steering", file) == 2
