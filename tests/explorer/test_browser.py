@@ -59,6 +59,22 @@ def test_sliders_move_pixels_as_jax_does(served, run, data, composed):
     assert (moved != found).any() and "ms by the server" in text(served, "frame")
 
 
+def test_the_code_of_a_place(served, run, composed):
+    """Oracle: Shepard's mean of the six nearest codes, in NumPy; and at a test example its own code."""
+    places, codes = (server.unpack(packed) for packed in (composed[0]["maps"][0]["places"], composed[0]["codes"]))
+    low, high = places.min(axis=0), places.max(axis=0)
+    places = 0.5 + 0.92 * np.array([1, -1]) * ((places - (low + high) / 2) / (high - low))
+    between = np.array([0.55, 0.42])   # 8 pixels from every example, or the page would take that one
+    for place in (between, places[7]):
+        squares = np.square(places - place).sum(axis=1)
+        near = np.argsort(squares)[:6] if place is between else [7]
+        weights = 1 / squares[near] if place is between else np.ones(1)
+        code = (weights @ codes[near] / weights.sum()).astype(np.float32)[None]
+        found = changed(served, "decoded", lambda place=place: served.mouse("#map", tuple(map(float, place))))
+        expected = np.asarray(run.ae.decode(run.params, code))[0, ..., 0] / 2 + 0.5
+        np.testing.assert_allclose(found[..., 0], 255 * expected, atol=2)
+
+
 def test_a_click_and_a_drag_on_the_map(served):
     changed(served, "decoded", lambda: served.mouse("#map", (0.3, 0.3)))
     assert served.evaluate("document.querySelectorAll('#strip button').length") == 0
@@ -90,6 +106,17 @@ def test_a_drawing_is_reconstructed_scored_and_filled_in(served):
     found = changed(served, "filled", lambda: served.evaluate("document.getElementById('fill').click()"))
     np.testing.assert_array_equal(found[:3], above)
     served.wait("document.getElementById('fill-state').textContent.includes('ms by the server')")
+
+
+def test_what_is_hidden_is_not_seen(served, run, data):
+    """The page begins with the first test example; its lower half hidden, JAX is asked about 0 there."""
+    changed(served, "restored", lambda: served.evaluate("document.getElementById('half').click()"))
+    x = data.test[:1] / np.float32(255)
+    x[:, 3:] = 0
+    expected = np.asarray(run.ae.decode(run.params, run.ae.encode(run.params, 2 * x - 1)))[0, ..., 0] / 2 + 0.5
+    np.testing.assert_allclose(pixels(served, "restored")[..., 0], 255 * expected, atol=1)
+    score = 2 * np.square(x[0, ..., 0] - expected).sum()   # ½‖x − x̂‖² on [-1, 1]
+    assert float(text(served, "score").split("= ")[1].split(":")[0]) == pytest.approx(score, rel=5e-3)
 
 
 def test_drawing_by_keys(served):
@@ -176,7 +203,9 @@ def test_what_a_file_can_do(browser, run, data, tmp_path):
     assert "takes gradients" in text(browser, "missing")
     assert browser.evaluate("Array.from(document.getElementById('method').options, (o) => o.value)") == ["projection"]
     browser.evaluate("document.getElementById('half').click()")
-    changed(browser, "filled", lambda: browser.evaluate("document.getElementById('fill').click()"))
+    above = pixels(browser, "drawing")[:3]
+    found = changed(browser, "filled", lambda: browser.evaluate("document.getElementById('fill').click()"))
+    np.testing.assert_array_equal(found[:3], above)
 
 
 def test_a_table_is_shown_as_bars(browser, table, make_data, tmp_path):

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from aejax.explorer import guard
 from aejax.explorer.guard import BODY, Guard
 
 
@@ -14,7 +15,7 @@ async def echo(scope, receive, send):
     await send({"type": "http.response.body", "body": message["body"]})
 
 
-def ask(guard, parts=(b"{}",), method="POST", **headers):
+def ask(door, parts=(b"{}",), method="POST", **headers):
     """Status and body that a request gets, whose body comes in parts."""
     headers = {"host": "127.0.0.1:80", "content-type": "application/json"} | {
         name.replace("_", "-"): value for name, value in headers.items()}
@@ -27,7 +28,7 @@ def ask(guard, parts=(b"{}",), method="POST", **headers):
 
     async def send(message):
         sent.append(message)
-    asyncio.run(guard(scope, receive, send))
+    asyncio.run(door(scope, receive, send))
     return sent[0]["status"], b"".join(message["body"] for message in sent[1:]), dict(sent[0]["headers"]), waiting
 
 
@@ -41,6 +42,16 @@ def test_a_body_that_grows_too_large(parts):
     status, body, _, waiting = ask(Guard(echo, ["127.0.0.1"]), parts)
     assert status == 413 and "too large" in json.loads(body)["error"] and not waiting   # what was sent is read past
     assert ask(Guard(echo, ["127.0.0.1"]), [b" " * BODY])[0] == 200
+
+
+def test_an_endless_body_is_not_kept():
+    given = []
+
+    async def receive():
+        given.append(b" " * 2**20)
+        assert len(given) < 20
+        return {"type": "http.request", "body": given[-1], "more_body": True}
+    assert asyncio.run(guard._read(receive)) == (None, True) and len(given) == BODY // 2**20 + 1
 
 
 @pytest.mark.parametrize("length", ["104857600", "-1", "ten", "1" * 5000])
