@@ -69,7 +69,7 @@ def _known(run: Run, examples: np.ndarray) -> networks.Dense | networks.Convolut
     network = build_network(run.recipe.network)
     unknown = InputError(f"{run.path}: one file holds {SUPPORTED}, but this run is a {run.recipe.variant} one of a "
                          f"{run.recipe.network['name']} network: explore it without --export")
-    if not isinstance(network, (networks.Dense, networks.Convolutional)) or run.ae.codebook is not None:
+    if type(network) not in (networks.Dense, networks.Convolutional) or run.ae.codebook is not None:
         raise unknown
     if network.precision != "float32":
         raise InputError(f"{run.path}: one file holds {SUPPORTED}, and this one was trained in {network.precision}: "

@@ -43,7 +43,8 @@ def test_of_a_gaussian_the_means(make_run):
 @pytest.mark.parametrize(("variant", "parts"), [
     ("quantised", {}), ("denoising", {"network": {"name": "unet", "channels": [2, 2], "code_dim": None},
                                       "corruption": {"name": "masking_noise"}}),
-    ("standard", {"network": {"precision": "bfloat16"}})], ids=["quantised", "unet", "bfloat16"])
+    ("standard", {"network": {"name": "style", "channels": [4, 4]}}),   # a Convolutional with another decoder
+    ("standard", {"network": {"precision": "bfloat16"}})], ids=["quantised", "unet", "style", "bfloat16"])
 def test_what_it_does_not_know_is_refused(make_run, variant, parts):
     with pytest.raises(InputError, match="dense and convolutional networks in float32") as refused:
         compile_run(make_run(variant, **parts), (-1.0, 1.0), X)
