@@ -28,7 +28,7 @@ from aejax.types import Autoencoder, InputError, Params
 
 CODEC = "compression.safetensors"   # of runs that compress, see `codecs`
 PARTS = ("checkpoints", "config.json", "metrics.jsonl", "params.safetensors", CODEC, "figures", "report.html",
-         "results.json", "threshold.json", "detector.safetensors")
+         "results.json", "tensorboard", "threshold.json", "detector.safetensors", "wandb")
 
 
 @dataclasses.dataclass(frozen=True)

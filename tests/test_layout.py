@@ -12,8 +12,8 @@ LAYERS = [
     {"corruptions", "losses", "networks", "bottlenecks", "importance", "jacobian", "metrics", "data", "photographs",
      "divergences"},
     {"autoencoder"}, {"variants", "train"}, {"recipes", "applications"},
-    {"runs", "figures", "trackers", "measured_noise"}, {"report", "estimators", "export", "doctor", "contact_sheet",
-     "detection", "codecs"},
+    {"runs", "figures", "trackers", "tracking", "measured_noise"},
+    {"report", "estimators", "export", "doctor", "contact_sheet", "detection", "codecs"},
     {"workflows"}, {"measuring"}, {"compare", "grids", "explorer", "gallery"}, {"verbs"}, {"cli"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

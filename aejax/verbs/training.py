@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from aejax import codecs, variants
+from aejax import codecs, tracking, variants
 from aejax.compare import compare as run_comparison
 from aejax.compare import corruption_of, write_report
 from aejax.flags.common import DeviceFlags, HostFlags
@@ -54,6 +54,7 @@ def train(flags: Any, *, command: str) -> None:
         raise InputError(f"--pixel-epochs {flags.pixel_epochs}: a number from 1 on, for quantised alone")
     if flags.levels is not None and (flags.pixel_epochs is None or not 2 <= flags.levels <= 256):
         raise InputError(f"--levels {flags.levels}: a number from 2 to 256, together with --pixel-epochs")
+    tracking.check(followers := [] if flags.track is None else [name.strip() for name in flags.track.split(",")])
     first = _join(flags)
     check_training(training := _training(flags))
     output = Path(flags.output or Path("runs") / flags.variant).expanduser()
@@ -67,9 +68,11 @@ def train(flags: Any, *, command: str) -> None:
     if flags.pixel_epochs and not pictures:
         raise InputError(f"--pixel-epochs: lossless coding is for pictures of uint8, {dataset.name} holds none")
     say_device()
+    watching = [Progress(flags.variant), *tracking.trackers(
+        followers, output, ae=build(recipe), examples=dataset.train, config=dataclasses.asdict(recipe))]
     try:
         trained = train_run(recipe, dataset, training, output, command=command, source=source_of(flags),
-                            callbacks=[Progress(flags.variant)], checkpoint_every=flags.checkpoint_every,
+                            callbacks=watching, checkpoint_every=flags.checkpoint_every,
                             resume=flags.resume)
     except TrainingInterruptedError:
         if first:
@@ -96,8 +99,9 @@ def sweep(flags: Any, *, command: str) -> None:
         if getattr(flags, field.name) != field.default:
             raise InputError(f"--{field.name.replace('_', '-')} does not apply to sweep, which trains all models "
                              "on one device")
-    if flags.pixel_epochs is not None or flags.levels is not None:
-        raise InputError("--pixel-epochs and --levels do not apply to sweep: train the best as a run, which compresses")
+    for name, why in (("pixel_epochs", "compresses"), ("levels", "compresses"), ("track", "is tracked")):
+        if getattr(flags, name) is not None:
+            raise InputError(f"--{name.replace('_', '-')} does not apply to sweep: train the best as a run, which {why}")
     if flags.seeds < 1:
         raise InputError(f"--seeds must be at least 1, got {flags.seeds}")
     flags = _measured(flags)
