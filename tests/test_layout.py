@@ -13,7 +13,8 @@ LAYERS = [
      "divergences"},
     {"autoencoder"}, {"variants", "train"}, {"recipes", "applications"},
     {"runs", "figures", "trackers", "tracking", "measured_noise"},
-    {"report", "estimators", "export", "doctor", "contact_sheet", "detection", "codecs"},
+    {"report", "estimators", "export", "doctor", "contact_sheet", "detection", "codecs",
+     "pretrained"},
     {"workflows"}, {"measuring"}, {"compare", "grids", "explorer", "gallery"}, {"verbs"}, {"cli"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

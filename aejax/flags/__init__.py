@@ -14,6 +14,7 @@ FAMILIES = (   # in the order of `aejax --help`
     "latent",
     "walking",
     "data",
+    "sharing",
     "machine",
 )
 _MODULES = {family: importlib.import_module(f"{__name__}.{family}") for family in FAMILIES}

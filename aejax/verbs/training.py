@@ -101,7 +101,8 @@ def sweep(flags: Any, *, command: str) -> None:
                              "on one device")
     for name, why in (("pixel_epochs", "compresses"), ("levels", "compresses"), ("track", "is tracked")):
         if getattr(flags, name) is not None:
-            raise InputError(f"--{name.replace('_', '-')} does not apply to sweep: train the best as a run, which {why}")
+            raise InputError(f"--{name.replace('_', '-')} does not apply to sweep: train the best as a run, which "
+                             f"{why}")
     if flags.seeds < 1:
         raise InputError(f"--seeds must be at least 1, got {flags.seeds}")
     flags = _measured(flags)

@@ -222,3 +222,18 @@ def test_a_sweep_that_diverges_everywhere_ends_with_1(aejax, made, small, tmp_pa
                  "--grid", "learning_rate=1e30") == 1
     assert "every point diverged" in capsys.readouterr().err.splitlines()[-1]
     assert json.loads((tmp_path / "out" / "results.json").read_text())["best"] is None
+
+
+def test_a_training_is_tracked(aejax, small, noise, tmp_path):
+    pytest.importorskip("tensorboardX", reason="the extra tensorboard is not installed")
+    np.save("noise.npy", noise)
+    assert aejax("train", "standard", "--data", "noise.npy", "--track", "tensorboard", "--output", "run", *small) == 0
+    assert list((tmp_path / "run" / "tensorboard").glob("events.out.tfevents.*"))
+
+
+@pytest.mark.parametrize(("flags", "message"), [
+    (("train", "standard", "--track", "tensorbord"), "unknown tracker 'tensorbord': one of tensorboard, wandb"),
+    (("sweep", "denoising", "--grid", "rate=0.1,0.2", "--track", "wandb"), "--track does not apply to sweep")])
+def test_tracking_that_does_not_fit_is_refused(aejax, capsys, flags, message, tmp_path):
+    assert aejax(*flags) == 2
+    assert message in capsys.readouterr().err and not (tmp_path / "runs").exists()
