@@ -10,9 +10,11 @@ import numpy as np
 from experiments import (
     _tables_anomaly,
     _tables_compression,
+    _tables_generation,
     _tables_interpolation,
     _tables_likelihood,
     _tables_restoration,
+    _tables_style,
 )
 from experiments._record import RESULTS
 from experiments._tables_latent import TABLES as LATENT
@@ -184,7 +186,8 @@ TABLES = {"contraction": contraction, "compare_autoencoders": comparison, "contr
           "convolution_cost": convolution_cost,
           "scale.work": scale_work, "scale.images": scale_images, "scale.balance": scale_balance,
           **LECTURE, **LATENT, **_tables_interpolation.TABLES, **_tables_restoration.TABLES,
-          **_tables_anomaly.TABLES, **_tables_compression.TABLES, **_tables_likelihood.TABLES}
+          **_tables_anomaly.TABLES, **_tables_compression.TABLES, **_tables_likelihood.TABLES,
+          **_tables_generation.TABLES, **_tables_style.TABLES}
 
 
 def render(text: str) -> str:

@@ -9,12 +9,11 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "aejax"
 LAYERS = [
     {"errors", "flags"}, {"types"}, {"files", "threefry", "codebooks"}, {"locking"},
-    {"corruptions", "losses", "networks", "bottlenecks", "importance", "jacobian", "metrics", "data", "photographs",
-     "divergences"},
+    {"corruptions", "losses", "networks", "bottlenecks", "importance", "divergences", "jacobian", "metrics", "data",
+     "photographs"},
     {"autoencoder"}, {"variants", "train"}, {"recipes", "applications"},
     {"runs", "figures", "trackers", "tracking", "measured_noise"},
-    {"report", "estimators", "export", "doctor", "contact_sheet", "detection", "codecs",
-     "pretrained"},
+    {"report", "estimators", "export", "doctor", "contact_sheet", "detection", "codecs", "run_priors", "pretrained"},
     {"workflows"}, {"measuring"}, {"compare", "grids", "explorer", "gallery"}, {"verbs"}, {"cli"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

@@ -70,7 +70,8 @@ def test_data_that_anyone_can_load_stay_named(run, tmp_path):
 
 def test_the_card_is_written_from_the_numbers(saved):
     text = (saved / "README.md").read_text()
-    assert text.startswith("---\nlibrary_name: aejax\nlicense: cc-by-4.0\ntags:\n- autoencoder\n- jax\n- standard\n---\n")
+    assert text.split("---\n")[1].splitlines() == [
+        "library_name: aejax", "license: cc-by-4.0", "tags:", "- autoencoder", "- jax", "- standard"]
     assert "# model" in text and "3×2×1 values in [0, 1]: a dense network (code_dim 2)" in text
     assert "for 7 epochs at most, 21 steps of 5 examples, by Adam at 0.001, seed 3" in text
     assert "| run | 0.01235 | 19.5 |\n| *PCA-2* | 0.02 | – |" in text and "1,234 examples" in text

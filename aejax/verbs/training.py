@@ -128,8 +128,8 @@ def sweep(flags: Any, *, command: str) -> None:
     print((output / "results.csv").resolve())
 
 
-_OUTSIDE_THE_LOSS = ("learning_rate", "network", "code_dim", "activation", "code_activation", "chunk_size")
-_NOT_SWEPT = ("variant", "output", "widths", "channels", "tied", "patches", "blind", "noise_from",
+_OUTSIDE_THE_LOSS = ("learning_rate", "network", "code_dim", "activation", "code_activation", "chunk_size", "style_dim")
+_NOT_SWEPT = ("variant", "output", "widths", "channels", "mapping_widths", "tied", "patches", "blind", "noise_from",
               "pixel_epochs", "levels", "discriminator_widths")
 
 
@@ -202,6 +202,7 @@ def _recipe(flags: Any, shape: tuple[int, ...], range: Range | None) -> Recipe:
         code_dim=30 if flags.code_dim is None and flags.network not in ("unet", "spatial") else flags.code_dim,
         vector_dim=flags.vector_dim if flags.network == "spatial" else None,
         widths=numbers(flags.widths, "widths"), channels=numbers(flags.channels, "channels"),
+        mapping_widths=numbers(flags.mapping_widths, "mapping-widths"), style_dim=flags.style_dim,
         activation=flags.activation, code_activation=flags.code_activation or free, tied=flags.tied or None,
         precision=None if flags.precision == "float32" else flags.precision)
     loss: dict[str, Any] = {"name": flags.loss}

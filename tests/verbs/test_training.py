@@ -20,7 +20,8 @@ from aejax.verbs.training import _measured, _recipe, _train_command
 
 def test_train_writes_a_run(made):
     assert {p.name for p in (made / "run").iterdir()} == set(runs.PARTS) - {
-        "checkpoints", "threshold.json", "detector.safetensors", runs.CODEC}
+        "checkpoints", "threshold.json", "detector.safetensors", runs.CODEC, runs.PRIORS,
+        "tensorboard", "wandb"}
     run = runs.load(made / "run")
     assert run.recipe.corruption is None and run.recipe.variant == "denoising" and run.shape == (8, 8, 1)
     assert run.config["command"].startswith("aejax train denoising --data ")
