@@ -37,13 +37,13 @@ class Tracker(Callback, abc.ABC):
       InputError: `every` below 1; a package that is not installed.
     """
 
-    extra: str   # that installs what it writes with
+    extra: str | None = None   # that installs what it writes with
 
     def __init__(self, folder: str | Path, *, ae: Autoencoder | None = None, examples: np.ndarray | None = None,
                  every: int = 1):
         if every < 1:
             raise InputError(f"every is a number of epochs from 1 on, got {every}")
-        self.package = _package(self.extra)
+        self.package = None if self.extra is None else _package(self.extra)
         self.folder, self.ae, self.every = Path(folder), ae, every
         self.examples = None if examples is None or examples.ndim != 4 else examples[:SHOWN]
 

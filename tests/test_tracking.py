@@ -17,8 +17,6 @@ X = np.random.default_rng(0).integers(0, 256, (12, 4, 3, 1), np.uint8)
 class Recorded(tracking.Tracker):
     """Keeps what it is sent."""
 
-    extra = "tensorboard"
-
     def __init__(self, **options):
         self.found = []
         super().__init__("nowhere", **options)
@@ -36,17 +34,12 @@ class Recorded(tracking.Tracker):
         self.found.append("closed")
 
 
-@pytest.fixture
-def installed(monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorboardX", sys)   # any module: these tests write nothing
-
-
 def trained(*callbacks, ae, epochs=3):
     return fit(ae, X[:8], validation=X[8:], optimizer=optax.sgd(0.1), key=jax.random.key(0), epochs=epochs,
                batch_size=4, callbacks=callbacks)
 
 
-def test_metrics_come_each_epoch_pictures_and_histograms_every_so_many(installed):
+def test_metrics_come_each_epoch_pictures_and_histograms_every_so_many():
     ae = variants.standard(NETWORK)
     tracker = Recorded(ae=ae, examples=X, every=2)
     state, history = trained(tracker, ae=ae)
@@ -71,7 +64,7 @@ def test_the_grid_has_examples_above_and_reconstructions_below():
     np.testing.assert_allclose(picture[4:], 255 * below, atol=0.51)
 
 
-def test_rows_of_a_table_have_no_grid(installed):
+def test_rows_of_a_table_have_no_grid():
     ae = variants.standard(networks.Dense(shape=(12,), code_dim=2))
     tracker = Recorded(ae=ae, examples=X.reshape(12, 12))
     assert tracker.examples is None
@@ -92,7 +85,7 @@ def test_a_missing_package_names_its_extra(name, monkeypatch, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_epochs_between_grids_are_at_least_one(installed):
+def test_epochs_between_grids_are_at_least_one():
     with pytest.raises(InputError, match="every is a number of epochs from 1 on, got 0"):
         Recorded(every=0)
 
