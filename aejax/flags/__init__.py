@@ -15,6 +15,7 @@ FAMILIES = (   # in the order of `aejax --help`
     "walking",
     "generation",
     "data",
+    "sharing",
     "machine",
 )
 _MODULES = {family: importlib.import_module(f"{__name__}.{family}") for family in FAMILIES}
