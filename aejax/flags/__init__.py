@@ -16,6 +16,7 @@ FAMILIES = (   # in the order of `aejax --help`
     "generation",
     "explore",
     "data",
+    "sharing",
     "machine",
 )
 _MODULES = {family: importlib.import_module(f"{__name__}.{family}") for family in FAMILIES}
