@@ -29,7 +29,7 @@ from aejax.types import Autoencoder, InputError, Params
 CODEC = "compression.safetensors"   # of runs that compress, see `codecs`
 PRIORS = "priors"                 # folder of distributions of the codes, see `run_priors`
 PARTS = ("checkpoints", "config.json", "metrics.jsonl", "params.safetensors", CODEC, "figures", "report.html",
-         "results.json", PRIORS, "threshold.json", "detector.safetensors")
+         "results.json", PRIORS, "tensorboard", "threshold.json", "detector.safetensors", "wandb")
 
 
 @dataclasses.dataclass(frozen=True)

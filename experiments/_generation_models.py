@@ -27,11 +27,12 @@ UNITS = {"feature_frechet_distance": "", "precision": "", "recall": "", "density
 
 ESTIMATED = "smooth_decoder"   # in place of the variant's exact ‖∂x̂/∂z‖²: that takes thirty times a step here
 
-# name: (variant, its options); the same network, reconstruction loss, batches and steps for all
+# name: (variant, its options); the same network, batches and steps for all, and but for one the same loss
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "standard": ("standard", {}),
     "variational": ("variational", {}),
     "variational, beta 0.1": ("variational", {"beta": 0.1}),   # a likelihood of variance 0.1, which blurs less
+    "variational, cross-entropy": ("variational", {"loss": "cross_entropy"}),   # as they are mostly used
     "regularised, l2": ("regularised", {"regulariser": "l2"}),
     "regularised, gradient": (ESTIMATED, {"weight": 1e-2, "gradient_weight": 1e-3}),   # the variant's defaults
     "regularised, spectral": ("regularised", {"regulariser": "spectral"}),
@@ -67,12 +68,6 @@ SMOKE = Budget(code_dim=2, channels=(2, 2), epochs=1, quantised_epochs=1, train=
                flow_epochs=1, codebook=8, vector_dim=2, index_codes=200, index_epochs=1)
 
 
-def missing() -> list[str]:
-    """Names of models whose variant this version of aejax has not."""
-    named = MODELS | {QUANTISED: (QUANTISED, {})}
-    return [name for name, (variant, _) in named.items() if variant not in (*variants.NAMES, ESTIMATED)]
-
-
 def smooth_decoder(network: Network, *, weight: float, gradient_weight: float, reconstruction: ReconstructionLoss,
                    ) -> Autoencoder:
     """`variants.regularised` with the gradient's norm estimated by one probe a code instead of computed."""
@@ -85,14 +80,15 @@ def smooth_decoder(network: Network, *, weight: float, gradient_weight: float, r
 
 
 def train(name: str, x: np.ndarray, budget: Budget, seed: int) -> tuple[Autoencoder, Params]:
-    """One model: ½‖x − x̂‖² behind a sigmoid, Adam whose rate falls to 0 as a cosine."""
-    reconstruction, epochs = losses.squared_error(), budget.epochs
+    """One model: ½‖x − x̂‖² behind a sigmoid if not said, Adam whose rate falls to 0 as a cosine."""
+    variant, options = MODELS.get(name, (name, {}))
+    options, epochs = dict(options), budget.epochs
+    reconstruction = getattr(losses, options.pop("loss", "squared_error"))()
     if name == QUANTISED:
         epochs = budget.quantised_epochs
         network = networks.Spatial(shape=x.shape[1:], vector_dim=budget.vector_dim, channels=budget.channels)
         ae = getattr(variants, name)(network, codebook_size=budget.codebook, reconstruction=reconstruction)
     else:
-        variant, options = MODELS[name]
         network = networks.Convolutional(shape=x.shape[1:], code_dim=budget.code_dim, channels=budget.channels)
         make = smooth_decoder if variant == ESTIMATED else getattr(variants, variant)
         ae = make(network, reconstruction=reconstruction, **options)

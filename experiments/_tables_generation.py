@@ -92,7 +92,7 @@ def gain(results: dict[str, Any], *, data: str) -> str:
     """How many times nearer fitted priors come than N(0, I) on the variational autoencoder, seed by seed."""
     found = _found(results, data)
     others = [found[model, "normal", DISTANCE] for model in _models(found) if model.startswith("variational")]
-    reference = min(others, key=np.mean, default=None)   # the better one
+    reference = min(others, key=np.mean, default=None)   # the best one
     lines = ["| | mixture | flow |", "|---|---:|---:|"]
     for model in _models(found) if reference else ():
         pairs = [found.get((model, prior, DISTANCE)) for prior in ("mixture", "flow")]
@@ -100,7 +100,7 @@ def gain(results: dict[str, Any], *, data: str) -> str:
             lines.append(f"| {model} | " + " | ".join(_cell(np.array(reference) / pair, 2) for pair in pairs) + " |")
     if len(lines) == 2:
         return "Not measured yet.\n"
-    lines.append(_by(results, data, "the distance of N(0, I) on the better variational autoencoder over that of each: "
+    lines.append(_by(results, data, "the distance of N(0, I) on the best variational autoencoder over that of each: "
                                     "above 1 is nearer to the test images"))
     return "\n".join(lines) + "\n"
 

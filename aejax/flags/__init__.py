@@ -14,7 +14,9 @@ FAMILIES = (   # in the order of `aejax --help`
     "latent",
     "walking",
     "generation",
+    "explore",
     "data",
+    "sharing",
     "machine",
 )
 _MODULES = {family: importlib.import_module(f"{__name__}.{family}") for family in FAMILIES}

@@ -51,6 +51,9 @@ class Train(TrainingFlags, DeviceFlags, HostFlags, DataFlags):
     """Save every so many steps into OUTPUT/checkpoints; SIGTERM and Ctrl-C then save and stop."""
     resume: bool = False
     """Go on from the checkpoints in OUTPUT, or start where there are none; saves every 1000 steps if not told else."""
+    track: Annotated[str | None, arg(metavar="tensorboard,wandb", help_behavior_hint=OPTIONAL)] = None
+    """Also write the metrics, reconstructions and histograms of parameters for TensorBoard, into OUTPUT/tensorboard, or
+    for Weights & Biases, offline, into OUTPUT/wandb; or both."""
     patches: Size = None
     """Train on patches of this size, cut from a folder of pictures of any sizes, for example 64x64."""
     network: str = "dense"

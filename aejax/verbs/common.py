@@ -77,15 +77,15 @@ def data_of(run: Run, *, data: str | None = None, data_dir: Path | None = None, 
     return found
 
 
-def refuse_to_replace(targets: Iterable[Path], overwrite: bool) -> None:
-    """Refuses results that are there already, unless `overwrite`; changes nothing.
+def refuse_to_replace(targets: Iterable[Path], overwrite: bool, flag: str = "output") -> None:
+    """Refuses results that are there already, unless `overwrite`; changes nothing. `flag` named the place.
 
     Raises:
       InputError: naming the first of them.
     """
     for target in targets:
         if target.exists() and not overwrite:
-            raise InputError(f"{target} exists: choose another --output, or add --overwrite")
+            raise InputError(f"{target} exists: choose another --{flag}, or add --overwrite")
 
 
 def readable(paths: Collection[Path], read: Callable[[Path], Picture], skipped: list[Path],
