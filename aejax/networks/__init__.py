@@ -18,9 +18,10 @@ from aejax.networks.common import (
 )
 from aejax.networks.convolutional import Convolutional
 from aejax.networks.dense import Dense
+from aejax.networks.from_caption import FromCaption
 from aejax.networks.quantised import Quantised
 from aejax.networks.unet import UNet
 from aejax.networks.with_mask import WithMask
 
-__all__ = ["ACTIVATIONS", "KERNEL_INITS", "PRECISIONS", "Activation", "Convolutional", "Dense", "Quantised", "UNet",
+__all__ = ["ACTIVATIONS", "KERNEL_INITS", "PRECISIONS", "Activation", "Convolutional", "Dense", "FromCaption", "Quantised", "UNet",
            "WithMask", "activation_function", "depth_to_space", "full_precision", "repeat_phases"]

@@ -1,0 +1,160 @@
+"""Caption to picture, and picture to caption, by an autoencoder whose `encode` reads either.
+
+The loss is that of `autoencoder`, of pictures given captions: ℓ(image, x̂) + β·KL(q(z|image, caption) ‖ N(0, 1)) + λ·Ω,
+a conditional variational autoencoder (Sohn et al. 2015): the code consists of what the caption says, and of instances z
+that it leaves open. Ω = ½‖slots read from the picture − slots of the caption‖² lets pictures be described.
+"""
+
+import functools
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from aejax import threefry
+from aejax.applications.batches import in_batches
+from aejax.applications.reconstruction import decode, encode
+from aejax.autoencoder import autoencoder, check_data, to_range
+from aejax.data.grammar import Vocabulary
+from aejax.losses import cross_entropy
+from aejax.networks import FromCaption
+from aejax.types import (
+    Autoencoder,
+    Bottleneck,
+    Captioned,
+    InputError,
+    Key,
+    Network,
+    Params,
+    Range,
+    ReconstructionLoss,
+    Scalar,
+)
+
+KNOWN = 0.5   # of the training examples have an instance: were it more, z would tell what the caption says
+
+
+def captioned(network: FromCaption, *, beta: Scalar = 0.2, weight: Scalar = 0.02,
+              reconstruction: ReconstructionLoss | None = None) -> Autoencoder:
+    """An autoencoder of `Captioned` batches, of which `encode` also takes captions alone, or pictures alone.
+
+    `posterior` gives, for each number of the code, mean and log-variance given what is there: a caption decides its
+    slots (log-variance −∞) and leaves instances at the prior's N(0, 1).
+
+    Args:
+      network: reads and draws.
+      beta: β > 0, what a nat of z costs in units of ℓ; small values let pictures differ more.
+      weight: λ ≥ 0.
+      reconstruction: ℓ, of pictures the network has put into its range, [0, 1]; by default ½ the squared error.
+
+    >>> network = FromCaption(words=5, side=16, patch=8, margin=2, width=4, hidden=8)
+    >>> pair = Captioned(jnp.array([[1, 2, 0]]), jnp.zeros((1, 16, 16, 1)))
+    >>> ae = captioned(network)
+    >>> ae.encode(ae.init(jax.random.key(0), pair), Captioned(pair.tokens, None)).shape == (1, network.code_dim)
+    True
+    """
+    plain = cross_entropy() if reconstruction is None else reconstruction
+    of_images = plain._replace(per_example=lambda output, x: plain.per_example(output, x.images))
+
+    ae = autoencoder(network, bottleneck=instances(network, beta), reconstruction=of_images, penalty=disagreement,
+                     weight=weight)
+    return ae._replace(posterior=functools.partial(_posterior, network, plain.range))
+
+
+def instances(network: FromCaption, beta: Scalar) -> Bottleneck:
+    """Slots as they are, and instances drawn from N(mean, exp(log_var)), which costs β times their KL to N(0, 1)."""
+    def sample(key: Key, h: Array) -> tuple[Array, Array]:
+        noise_key, known_key = threefry.split(key)
+        slots, mean, log_var = _parts(network, h)
+        known = jax.random.bernoulli(known_key, KNOWN, (h.shape[0], 1)).astype(h.dtype)
+        drawn = known * (mean + jnp.exp(0.5 * log_var) * jax.random.normal(noise_key, mean.shape))
+        divergence = 0.5 * jnp.sum(jnp.square(mean) + jnp.exp(log_var) - 1 - log_var, axis=1)
+        return jnp.concatenate([slots, drawn], axis=1), beta * known[:, 0] * divergence
+    return Bottleneck(code=lambda h: h[:, : network.code_dim], sample=sample)
+
+
+def disagreement(network: Network, params: Params, key: Key, x: Captioned, code: Array) -> Float[Array, " batch"]:
+    """Ω: half the squared distance between the slots of a picture and those of its caption."""
+    looked = network.apply({"params": params}, x.images, method="look")
+    return 0.5 * jnp.sum(jnp.square(looked - code[:, : looked.shape[1]]), axis=1)
+
+
+def _parts(network: FromCaption, h: Array) -> list[Array]:
+    return jnp.split(h, [network.fixed_dim, network.code_dim], axis=1)
+
+
+def _posterior(network: FromCaption, range: Range | None, params: Params, x: Captioned) -> tuple[Array, Array]:
+    x = jax.tree.map(lambda leaf: to_range(jnp.asarray(leaf), range), x)
+    slots, mean, log_var = _parts(network, network.apply({"params": params}, x, method="encode"))
+    return (jnp.concatenate([slots, mean], axis=1),
+            jnp.concatenate([jnp.full_like(slots, -jnp.inf), log_var], axis=1))
+
+
+def tokens_of(vocabulary: Vocabulary, captions: Sequence[str]) -> np.ndarray:
+    """int32 (N, words); errors as `Vocabulary.split`."""
+    if not len(captions):
+        raise InputError("no captions given")
+    return np.stack([vocabulary.tokens(text) for text in captions])
+
+
+def _posteriors(ae: Autoencoder, params: Params, x: Captioned) -> tuple[Array, Array]:
+    return ae.posterior(params, x)
+
+
+def imagine(ae: Autoencoder, params: Params, vocabulary: Vocabulary, captions: Sequence[str], *, key: Key | None = None,
+            spread: float = 1.0) -> np.ndarray:
+    """Pictures of captions, (N, H, W, C) in `ae.range`: decode(code), code ~ p(code | caption).
+
+    Args:
+      ae, params: of `captioned`, or any with a `posterior` of captions.
+      vocabulary: that of the training.
+      captions: of known words, whether the grammar has them or not.
+      key: draws what captions leave open; None: the mean of it, the most typical picture.
+      spread: of the draw, in standard deviations; 0 is the mean.
+
+    Raises:
+      InputError: no captions, an unknown word (with the nearest known one), too many words, or a negative spread.
+    """
+    if not 0 <= spread < np.inf:
+        raise InputError(f"spread is a number of standard deviations from 0 on, got {spread}")
+    mean, log_var = in_batches(_posteriors, ae, params, Captioned(tokens_of(vocabulary, captions), None), 256)
+    if key is not None:
+        mean = mean + spread * np.exp(0.5 * log_var) * np.asarray(jax.random.normal(key, mean.shape))
+    return decode(ae, params, mean, batch_size=256)
+
+
+def describe(ae: Autoencoder, params: Params, vocabulary: Vocabulary, images: np.ndarray, candidates: Sequence[str],
+             ) -> list[str]:
+    """For each picture the candidate whose code is nearest to the picture's, in the part that captions decide.
+
+    Args:
+      ae, params, vocabulary: as for `imagine`.
+      images: (N, H, W, C), uint8 or floats in `ae.range`.
+      candidates: captions, `[vocabulary.write(scene) for scene in grammar.scenes()]` for example.
+
+    Raises:
+      InputError: as `imagine`, or unusable images.
+    """
+    index = Candidates(ae, params, vocabulary, candidates)
+    return [candidates[i] for i in index.nearest(images)]
+
+
+class Candidates:
+    """The codes of candidate captions, computed once, for `describe`."""
+
+    def __init__(self, ae: Autoencoder, params: Params, vocabulary: Vocabulary, candidates: Sequence[str]):
+        self.ae, self.params = ae, params
+        tokens = tokens_of(vocabulary, candidates)
+        few = in_batches(_posteriors, ae, params, Captioned(tokens[:1], None), 1)
+        self.decided = np.isneginf(few[1][0])
+        self.codes = encode(ae, params, Captioned(tokens, None), batch_size=256)[:, self.decided]
+
+    def nearest(self, images: np.ndarray) -> np.ndarray:
+        """(N,): which candidate is nearest to each picture."""
+        check_data(images, self.ae.range)
+        codes = encode(self.ae, self.params, Captioned(None, images), batch_size=256)[:, self.decided]
+        lengths = 0.5 * np.square(self.codes).sum(axis=1)
+        return np.concatenate([np.argmin(lengths - part @ self.codes.T, axis=1)
+                               for part in np.array_split(codes, -(-len(codes) // 100))])
