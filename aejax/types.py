@@ -8,8 +8,9 @@ from jaxtyping import Array, Float
 
 from aejax.errors import InputError
 
-__all__ = ["ArrayLike", "Autoencoder", "Batch", "Bottleneck", "Callback", "Captioned", "Corruption", "InputError", "Key",
-           "Masked", "Metrics", "Network", "Params", "Penalty", "Range", "ReconstructionLoss", "Scalar", "SplitEncoder"]
+__all__ = ["ArrayLike", "Autoencoder", "Batch", "Bottleneck", "Callback", "Captioned", "Corruption", "InputError",
+           "Key", "Masked", "Metrics", "Network", "Params", "Penalty", "Range", "ReconstructionLoss", "Scalar",
+           "SplitEncoder"]
 
 ArrayLike = Array | np.ndarray   # what a user may pass
 Key = Array                      # a typed key, jax.random.key(seed)

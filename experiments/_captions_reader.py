@@ -15,7 +15,7 @@ import optax
 from flax import linen as nn
 
 from aejax.autoencoder import to_range
-from aejax.data.captions import SIDE, centres, compose, draw_scenes
+from aejax.data.captions import centres, compose, draw_scenes
 from aejax.data.grammar import BRIGHTNESSES, PLACES, ROTATIONS, SIZES, Group, Scene
 from aejax.networks.convolution import Convolution
 from aejax.train import fit

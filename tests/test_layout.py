@@ -13,7 +13,7 @@ LAYERS = [
     {"autoencoder"}, {"variants", "train"}, {"recipes", "applications"},
     {"runs", "figures", "trackers", "measured_noise"}, {"report", "estimators", "export", "doctor", "contact_sheet",
      "detection", "codecs"},
-    {"workflows"}, {"measuring"}, {"compare", "grids", "explorer", "gallery"}, {"verbs"}, {"cli"},
+    {"workflows"}, {"measuring", "captioning"}, {"compare", "grids", "explorer", "gallery"}, {"verbs"}, {"cli"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 INSIDE_TRAIN = {"resident": -1, "step": 0, "memory": 0, "leaves": 0, "storage": 0, "differences": 0, "hosts": 0,

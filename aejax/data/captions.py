@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from aejax.data.dataset import Dataset
 from aejax.data.grammar import ROTATIONS, Group, Scene, Vocabulary, draw_scene
 from aejax.errors import InputError
 from aejax.files import resize
@@ -78,7 +77,7 @@ def make(vocabulary: Vocabulary, images: np.ndarray, labels: np.ndarray, count: 
                     compose(found, images, labels, seed=seed))
 
 
-def compose(found: Sequence[Scene], images: UInt8[np.ndarray, "n 28 28 1"], labels: Int[np.ndarray, " n"], *,
+def compose(found: Sequence[Scene], images: UInt8[np.ndarray, "n h w c"], labels: Int[np.ndarray, " n"], *,
             seed: int) -> UInt8[np.ndarray, "scenes 56 56 1"]:
     """A picture of each scene; picture i depends on the seed, on i and on its scene alone.
 
@@ -132,11 +131,3 @@ def put(canvas: np.ndarray, picture: np.ndarray, centre: np.ndarray) -> None:
     part = picture[rows.start - top: rows.stop - top, columns.start - left: columns.stop - left]
     np.maximum(canvas[rows, columns], part, out=canvas[rows, columns])
 
-
-def check_classes(data: Dataset) -> Vocabulary:
-    """The words of a data set, if it is one that captions can be made of.
-
-    Raises:
-      InputError: other data.
-    """
-    return Vocabulary(data.name)

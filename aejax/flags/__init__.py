@@ -13,6 +13,7 @@ FAMILIES = (   # in the order of `aejax --help`
     "compression",
     "latent",
     "walking",
+    "captions",
     "data",
     "machine",
 )

@@ -23,5 +23,5 @@ from aejax.networks.quantised import Quantised
 from aejax.networks.unet import UNet
 from aejax.networks.with_mask import WithMask
 
-__all__ = ["ACTIVATIONS", "KERNEL_INITS", "PRECISIONS", "Activation", "Convolutional", "Dense", "FromCaption", "Quantised", "UNet",
-           "WithMask", "activation_function", "depth_to_space", "full_precision", "repeat_phases"]
+__all__ = ["ACTIVATIONS", "KERNEL_INITS", "PRECISIONS", "Activation", "Convolutional", "Dense", "FromCaption",
+           "Quantised", "UNet", "WithMask", "activation_function", "depth_to_space", "full_precision", "repeat_phases"]

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from aejax.networks.convolution import Convolution
 from aejax.types import ArrayLike, Captioned, InputError
@@ -103,7 +103,7 @@ class FromCaption(nn.Module):
         return jnp.concatenate([part.reshape(slots.shape[0], -1) for part in (slots, mean, log_var)], axis=1)
 
     def look(self, images: Float[Array, "batch h w 1"]) -> Float[Array, "batch fixed"]:
-        """The slots of pictures alone: what `encode` gives of the caption that describes them, if training went well."""
+        """The slots of pictures alone; training brings them near to those of the captions."""
         return self._slots(self.picture(self._see(images))).reshape(images.shape[0], -1)
 
     def decode(self, code: Float[Array, "batch numbers"]) -> Float[Array, "batch h w 1"]:
@@ -113,8 +113,8 @@ class FromCaption(nn.Module):
         patch = jax.nn.sigmoid(_through(self.what, slots) - 2).reshape(-1, self.patch, self.patch)   # dark at first
         places = _through(self.where, slots)
         down, across = jax.nn.softmax(places[:, :-1].reshape(-1, 2, len(self.offsets)), axis=-1).swapaxes(0, 1)
-        shift = (np.arange(self.side)[:, None] == self.offsets[:, None, None] + np.arange(self.patch)).astype(np.float32)
-        rows, columns = (jnp.tensordot(place, jnp.asarray(shift), 1) for place in (down, across))
+        shift = np.arange(self.side)[:, None] == self.offsets[:, None, None] + np.arange(self.patch)
+        rows, columns = (jnp.tensordot(place, jnp.asarray(shift, place.dtype), 1) for place in (down, across))
         drawn = rows @ patch @ columns.swapaxes(1, 2) * jax.nn.sigmoid(places[:, -1:] + 1)[..., None]
         drawn = drawn.reshape(code.shape[0], self.slots, self.side, self.side, 1)
         light = GROUND - jnp.sum(jnp.log1p(-drawn), axis=1)   # −log(1 − x̂)
