@@ -51,8 +51,9 @@ def autoencoder(
       weight: λ >= 0; may be traced.
 
     Returns:
-      The four functions, and `reconstruct` where the network has a method of that name, which is then what is
-      trained. uint8 input is mapped onto the range of the loss, float input must lie in it already.
+      The four functions; `reconstruct` where the network has a method of that name, which is then what is trained;
+      `posterior` where the bottleneck has one, and `log_likelihood` where besides the loss is a likelihood's. uint8
+      input is mapped onto the range of the loss, float input must lie in it already.
 
     Raises:
       InputError: weight < 0, or a bottleneck that the network's skip connections lead around.
@@ -76,9 +77,12 @@ def autoencoder(
     def apply(params: Params, x: ArrayLike, method: str) -> Array:
         return network.apply({"params": params}, x, method=method)
 
+    def through(module: Network, x: Batch) -> Array:
+        return module.decode(bottleneck.code(module.encode(x)))
+
     def init(key: Key, x: Batch) -> Params:
         check_data(x, reconstruction.range)
-        variables = network.init(key, _enter(network, reconstruction.range, x), method=_encode_decode)
+        variables = network.init(key, _enter(network, reconstruction.range, x), method=through)
         extra = sorted(set(variables) - {"params"})
         if extra:
             raise BatchCoupledEncoderError(
@@ -107,18 +111,29 @@ def autoencoder(
         corrupted = corrupt(corruption, corruption_key, x, reconstruction.range)
         h = apply(params, corrupted, "encode")
         code, cost = bottleneck.sample(sample_key, h)
+        cost, told = cost if isinstance(cost, tuple) else (cost, {})
         output = apply(params, corrupted, "reconstruct") if skips else apply(params, code, "decode")
-        error = jnp.mean(reconstruction.per_example(output, x) + cost)
+        error = jnp.mean(reconstruction.per_example(output, x))
         omega = jnp.zeros(()) if penalty is None else penalty(exact, params, penalty_key, corrupted, code)
         omega, extra = omega if isinstance(omega, tuple) else (omega, {})
         omega = jnp.mean(omega)
-        total = error + weight * omega
-        return total, {"loss": total, "reconstruction": error, "penalty": omega, **extra}
+        total = error + jnp.mean(cost) + weight * omega
+        return total, {"loss": total, "reconstruction": error, "penalty": omega, **told, **extra}
 
     def reconstruct(params: Params, x: Batch) -> Float[Array, "batch *datum"]:
         return reconstruction.activation(apply(params, _enter(network, reconstruction.range, x), "reconstruct"))
 
-    return Autoencoder(init, encode, decode, loss, reconstruction.range, reconstruct if skips else None)
+    def posterior(params: Params, x: Batch) -> tuple[Float[Array, "batch code"], Float[Array, "batch code"]]:
+        return bottleneck.posterior(apply(params, _enter(network, reconstruction.range, x), "encode"))
+
+    def log_likelihood(params: Params, code: Float[ArrayLike, "batch code"], x: Batch) -> Float[Array, " batch"]:
+        x = _enter(network, reconstruction.range, x)
+        error = reconstruction.per_example(apply(params, jnp.asarray(code), "decode"), x)
+        return -error - reconstruction.nats * (x.size // x.shape[0])
+
+    likely = bottleneck.posterior is not None and reconstruction.nats is not None
+    return Autoencoder(init, encode, decode, loss, reconstruction.range, reconstruct if skips else None,
+                       posterior if bottleneck.posterior is not None else None, log_likelihood if likely else None)
 
 
 def check_data(x: Batch, range: Range | None) -> None:
@@ -193,7 +208,3 @@ def _for_network(corruption: Corruption, network: Network) -> Corruption:
     if corruption is identity or getattr(corruption, "elementwise", False) or not getattr(network, "flat", False):
         return corruption
     return lambda key, x: corruption(key, x.reshape(x.shape[0], *network.shape)).reshape(x.shape)
-
-
-def _encode_decode(module: Network, x: Batch) -> Array:
-    return module.decode(module.encode(x))

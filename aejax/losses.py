@@ -4,6 +4,7 @@ One reduction rule: sum over a datum, mean over a batch (the mean is taken in `a
 `mean_squared_error` is the named exception, for parity with notebooks that average over everything.
 """
 
+import math
 from collections.abc import Callable
 
 import jax
@@ -34,7 +35,8 @@ def squared_error(*, activation: str = "sigmoid", range: Range | str | None = "a
     >>> print(loss.per_example(jnp.ones((2, 3)), jnp.zeros((2, 3))))
     [1.5 1.5]
     """
-    return _squared(activation, range, lambda output, x: 0.5 * jnp.sum(jnp.square(output - x), axis=_datum(x)))
+    loss = _squared(activation, range, lambda output, x: 0.5 * jnp.sum(jnp.square(output - x), axis=_datum(x)))
+    return loss._replace(nats=0.5 * math.log(2 * math.pi))   # of a Gaussian of variance 1
 
 
 def mean_squared_error(*, activation: str = "tanh", range: Range | str | None = "activation") -> ReconstructionLoss:
@@ -58,7 +60,7 @@ def cross_entropy() -> ReconstructionLoss:
     """
     def per_example(output: Float[Array, "batch *datum"], x: Float[Array, "batch *datum"]) -> Float[Array, " batch"]:
         return jnp.sum(jax.nn.softplus(output) - output * x, axis=_datum(x))
-    return ReconstructionLoss(per_example, jax.nn.sigmoid, (0.0, 1.0))
+    return ReconstructionLoss(per_example, jax.nn.sigmoid, (0.0, 1.0), nats=0.0)
 
 
 _FAR = -1e4   # an output at which each loss here is exactly 0 for x = activation(output)

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import itertools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -18,7 +18,7 @@ from aejax.autoencoder import corrupt, to_range
 from aejax.data import Dataset
 from aejax.jacobian import encoder_of, squared_norm
 from aejax.networks import full_precision
-from aejax.recipes import Recipe, build_corruption, build_network
+from aejax.recipes import Recipe, build, build_corruption, build_network
 from aejax.runs import Run
 from aejax.types import Autoencoder, Corruption, Key, Params, Range
 from aejax.workflows import Trained
@@ -80,8 +80,14 @@ def measure(recipe: Recipe, ae: Autoencoder, params: Params, clean: np.ndarray, 
              **errors(reconstruct(ae, params, clean), denoise(ae, params, noisy), clean, ae.range)}
     if ae.reconstruct is not None:
         return {"code_dim": None, "jacobian_norm": None, **facts}   # what leads around the code says more than the code
-    inputs = clean.reshape(len(clean), -1) if getattr(network, "flat", False) else clean
-    norm = jax.jit(lambda params, x: jnp.sqrt(squared_norm(encoder_of(network, params), x, chunk_size=50)))
+
+    def encoder(params: Params) -> Callable[[jax.Array], jax.Array]:
+        if ae.posterior is None:
+            return encoder_of(network, params)
+        exact = build(dataclasses.replace(recipe, network=dict(recipe.network) | {"precision": "float32"}))
+        return functools.partial(exact.encode, params)   # the means alone
+    inputs = clean.reshape(len(clean), -1) if getattr(network, "flat", False) and ae.posterior is None else clean
+    norm = jax.jit(lambda params, x: jnp.sqrt(squared_norm(encoder(params), x, chunk_size=50)))
     norms = [norm(params, inputs[i: i + 500]) for i in range(0, len(inputs), 500)]
     return {"code_dim": network.code_dim, "jacobian_norm": float(np.mean(np.concatenate(norms))), **facts}
 

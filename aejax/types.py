@@ -145,11 +145,13 @@ class ReconstructionLoss(NamedTuple):
       per_example: (output, x) -> (B,), from the decoder's output before the activation.
       activation: output -> x̂.
       range: of x and x̂; None: any finite float, and uint8 is refused.
+      nats: what −log p(x|x̂) of one value has more than its share of ℓ, where ℓ is a likelihood's; else None.
     """
 
     per_example: Callable[[Array, Array], Float[Array, " batch"]]
     activation: Callable[[Array], Array]
     range: Range | None
+    nats: float | None = None
 
 
 class Bottleneck(NamedTuple):
@@ -157,11 +159,14 @@ class Bottleneck(NamedTuple):
 
     Attributes:
       code: h -> code, without randomness: what `encode` returns.
-      sample: (key, h) -> (code, cost): what the decoder is trained on, and what it costs, (B,), 0 for a point.
+      sample: (key, h) -> (code, cost): what the decoder is trained on, and what it costs, (B,), 0 for a point; or
+        instead of the cost a pair of it and metrics.
+      posterior: h -> mean and log-variance of a Gaussian q(z|x), (B, code_dim) each; else None.
     """
 
     code: Callable[[Array], Array]
-    sample: Callable[[Key, Array], tuple[Array, Array]]
+    sample: Callable[[Key, Array], tuple[Array, Array | tuple[Array, Metrics]]]
+    posterior: Callable[[Array], tuple[Array, Array]] | None = None
 
 
 class Callback:

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import optax
 
-from aejax import corruptions, networks, variants
+from aejax import corruptions, losses, networks, variants
 from aejax.applications.anomaly_detection import features, nearest, noise_averaged, reconstruction_score
 from aejax.applications.detectors import fit_detector
 from aejax.applications.ensembles import ensemble_scores, product
@@ -38,7 +38,10 @@ def models(shape: tuple[int, ...], widths: tuple[int, ...], narrow: int, wide: i
     """The autoencoders by the name of their row."""
     deep = networks.Dense(shape=shape, code_dim=narrow, widths=widths, activation="relu", code_activation="identity")
     over = networks.Dense(shape=shape, code_dim=wide, activation="relu", code_activation="relu")
-    found = {f"AE-{narrow}": Model(variants.standard(deep))}
+    found = {f"AE-{narrow}": Model(variants.standard(deep)), f"tied-{narrow}": Model(variants.tied(deep)),
+             f"contractive-{narrow}": Model(variants.contractive(deep)),
+             f"variational-{narrow}": Model(variants.variational(deep, reconstruction=losses.cross_entropy())),
+             f"sparse-{wide}": Model(variants.sparse(over))}
     for name, network, std in ((f"DAE-{narrow}", deep, 0.6), (f"DAE-{wide}", over, 0.6)):
         noise = corruptions.gaussian_noise(std)
         ae = variants.denoising(network, corruption=noise)

@@ -19,11 +19,14 @@ def _cell(row: dict[str, Any] | None, places: int = 1) -> str:
     return f"{row['value']:.{places}f}" + (f" ± {row['sd']:.{places}f}" if row["sd"] else "")
 
 
-def _classes(results: Results, name: str) -> dict[str, list[dict[str, Any]]]:
+CHOSEN, ON_OUTLIERS = "chosen", "chosen on outliers"
+
+
+def _classes(results: Results, name: str, how: str) -> dict[str, list[dict[str, Any]]]:
     """The rows of each class, by what was scored: what was chosen first, then the baselines."""
     found: dict[str, list[dict[str, Any]]] = {}
     for row in results["rows"]:
-        if row["name"] == f"{name}, chosen":
+        if row["name"] == f"{name}, {how}":
             found.setdefault(row["metric"].rpartition(": class ")[0], []).append(row)
     return found
 
@@ -37,19 +40,20 @@ def _mean(rows: list[dict[str, Any]]) -> str:
 
 
 def images(results: Results) -> str:
-    """What was chosen on the other data set beside the baselines, means over the classes."""
-    tried = {name: _classes(results, name) for name in TITLES}
-    if not all(tried.values()):
+    """What was chosen, in each of the two ways, beside the baselines, means over the classes."""
+    found = {(name, how): _classes(results, name, how) for name in TITLES for how in (CHOSEN, ON_OUTLIERS)}
+    if not all(found.values()):
         return NONE
-    ours = {name: next(iter(rows)) for name, rows in tried.items()}
-    lines = ["| AUROC % | " + " | ".join(TITLES.values()) + " |", "|---|---:|---:|"]
-    for name, key in ours.items():
-        cells = [f"**{_mean(tried[data][key])}**" if data == name else "–" for data in TITLES]
+    ours = {key: next(iter(rows)) for key, rows in found.items()}
+    lines = ["| AUROC % | chosen on | " + " | ".join(TITLES.values()) + " |", "|---|---|---:|---:|"]
+    for (name, how), key in sorted(ours.items(), key=lambda item: item[0][1], reverse=True):
         other = next(title for data, title in TITLES.items() if data != name)
-        lines.append(f"| {key} (chosen on {other}) | " + " | ".join(cells) + " |")
-    for key in [key for key in tried["mnist"] if key != ours["mnist"]]:
-        lines.append(f"| *{key}* | " + " | ".join(_mean(tried[data][key]) for data in TITLES) + " |")
-    lines += [f"| {title} | " + " | ".join(cells) + " |" for title, cells in PUBLISHED.items()]
+        cells = [f"**{_mean(found[name, how][key])}**" if data == name else "–" for data in TITLES]
+        lines.append(f"| {key} | {other if how == CHOSEN else f'outliers made of {TITLES[name]}'} | "
+                     + " | ".join(cells) + " |")
+    for key in [key for key in found["mnist", CHOSEN] if key != ours["mnist", CHOSEN]]:
+        lines.append(f"| *{key}* | – | " + " | ".join(_mean(found[data, CHOSEN][key]) for data in TITLES) + " |")
+    lines += [f"| {title} | – | " + " | ".join(cells) + " |" for title, cells in PUBLISHED.items()]
     seeds = max(len(row["seeds"]) for row in results["rows"] if row["name"].endswith(", chosen"))
     lines.append(f"\nBy `{results['command']}` on {results['device']}: trained on one class of the training split, all "
                  f"10,000 test images scored, means over ten classes ± sd over {seeds} seeds; baselines in italics, "
@@ -58,8 +62,8 @@ def images(results: Results) -> str:
 
 
 def classes(results: Results, *, name: str) -> str:
-    """The same class by class."""
-    rows = _classes(results, name)
+    """The same class by class, of what was chosen on outliers."""
+    rows = _classes(results, name, ON_OUTLIERS)
     if not rows:
         return NONE
     count = len(next(iter(rows.values())))
@@ -71,15 +75,16 @@ def classes(results: Results, *, name: str) -> str:
 
 
 def tried(results: Results) -> str:
-    """Everything that was tried, on both data sets."""
+    """Everything that was tried, on both data sets, and on the outliers made of them."""
     rows = _rows(results)
     keys = [(row["name"].partition(", ")[2], row["metric"]) for row in results["rows"]
-            if row["name"].startswith("mnist, ") and not row["name"].endswith((", chosen", ", rates"))]
+            if row["name"].startswith("mnist, ") and not row["name"].endswith((CHOSEN, ON_OUTLIERS, ", rates"))]
     if not keys:
         return NONE
-    lines = ["| model | score | MNIST | Fashion-MNIST |", "|---|---|---:|---:|"]
+    lines = ["| model | score | MNIST | Fashion-MNIST | made of MNIST | made of Fashion-MNIST |",
+             "|---|---|---:|---:|---:|---:|"]
     for model, score in keys:
-        cells = [_cell(rows.get((f"{name}, {model}", score))) for name in TITLES]
+        cells = [_cell(rows.get((f"{name}{what}, {model}", score))) for what in ("", " outliers") for name in TITLES]
         lines.append(f"| {model} | {score} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

@@ -7,7 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from experiments import _tables_anomaly, _tables_compression, _tables_interpolation, _tables_restoration
+from experiments import (
+    _tables_anomaly,
+    _tables_compression,
+    _tables_interpolation,
+    _tables_likelihood,
+    _tables_restoration,
+)
 from experiments._record import RESULTS
 from experiments._tables_latent import TABLES as LATENT
 from experiments._tables_lecture import TABLES as LECTURE
@@ -178,7 +184,7 @@ TABLES = {"contraction": contraction, "compare_autoencoders": comparison, "contr
           "convolution_cost": convolution_cost,
           "scale.work": scale_work, "scale.images": scale_images, "scale.balance": scale_balance,
           **LECTURE, **LATENT, **_tables_interpolation.TABLES, **_tables_restoration.TABLES,
-          **_tables_anomaly.TABLES, **_tables_compression.TABLES}
+          **_tables_anomaly.TABLES, **_tables_compression.TABLES, **_tables_likelihood.TABLES}
 
 
 def render(text: str) -> str:

@@ -130,25 +130,44 @@ def test_the_way_to_fill_holes_is_chosen_on_validation():
     assert "5 test images" in text and "2 seeds" in text and "validation PSNR:" not in text
 
 
-def test_what_is_reported_of_anomalies_was_chosen_on_the_other_data():
+def test_what_is_reported_of_anomalies_was_chosen_elsewhere():
+    from types import SimpleNamespace
+
     from experiments import _tables_anomaly as tables
-    from experiments.anomaly import choose
-    tried = {"mnist": {"A: x": np.array([[9.0], [9.0]]), "B: y": np.array([[5.0], [6.0]]),
-                       "baselines: k": np.ones((2, 1))},
-             "fashion_mnist": {"A: x": np.array([[1.0], [2.0]]), "B: y": np.array([[3.0], [3.0]]),
-                               "baselines: k": np.full((2, 1), 99.0)}}
-    chosen = choose(tried)
-    assert chosen == {"mnist": "B: y", "fashion_mnist": "A: x"}   # for each the one that is worse on it
-    rows = [{"name": f"{name}, chosen", "metric": f"{key.removeprefix('baselines: ')}: class {label}",
-             "value": float(values[label, 0]), "each": values[label].tolist(), "sd": None, "seeds": [0]}
-            for name in tried for key, values in tried[name].items() if key in (chosen[name], "baselines: k")
-            for label in range(2)]
+    from experiments.anomaly import best
+    tried = {"mnist": {"A, x": 9.0, "B, y": 5.5, "baselines, k": 1.0}, "mnist outliers": {"A, x": 3.0, "B, y": 4.0},
+             "fashion_mnist": {"A, x": 1.5, "B, y": 3.0, "baselines, k": 99.0}}
+    rows = [{"name": f"{name}, {key.partition(', ')[0]}", "metric": key.partition(", ")[2], "value": value, "sd": None}
+            for name, found in tried.items() for key, value in found.items()]
+    chosen = {name: best(SimpleNamespace(rows=rows), name) for name in tried}
+    assert chosen == {"mnist": ("A", "x"), "mnist outliers": ("B", "y"), "fashion_mnist": ("B", "y")}
+    rows += [{"name": f"{name}, {how}", "metric": f"{key}: class {label}", "value": value, "each": [value], "sd": None,
+              "seeds": [0]}
+             for name, how, key, value in (("mnist", "chosen", "B: y", 5.5), ("mnist", "chosen", "k", 1.0),
+                                           ("fashion_mnist", "chosen", "A: x", 1.5),
+                                           ("fashion_mnist", "chosen", "k", 99.0),
+                                           ("mnist", "chosen on outliers", "B: y", 5.0),
+                                           ("fashion_mnist", "chosen on outliers", "B: y", 3.0))
+             for label in range(2)]
     results = {"rows": rows, "command": "c", "device": "d"}
     text = tables.images(results)
-    assert "| B: y (chosen on Fashion-MNIST) | **5.5** | – |" in text and "| *k* | 1.0 | 99.0 |" in text
-    assert "| A: x (chosen on MNIST) | – | **1.5** |" in text
-    assert "| B: y | 5.0 | 6.0 | 5.5 |" in tables.classes(results, name="mnist")
+    assert "| B: y | Fashion-MNIST | **5.5** | – |" in text and "| *k* | – | 1.0 | 99.0 |" in text
+    assert "| A: x | MNIST | – | **1.5** |" in text and "| B: y | outliers made of MNIST | **5.0** | – |" in text
+    assert "| B: y | 5.0 | 5.0 | 5.0 |" in tables.classes(results, name="mnist")
+    assert "| A | x | 9.0 | 1.5 | 3.0 | – |" in tables.tried(results)
     assert tables.rates(results) == tables.NONE == tables.images({"rows": []})
+
+
+def test_made_outliers_are_images_of_the_same_pixels_elsewhere():
+    from experiments._anomaly_choice import SHIFT, outliers
+    x = np.random.default_rng(0).integers(1, 256, (20, 12, 12, 1)).astype(np.uint8)
+    made = outliers(x, np.random.default_rng(1))
+    assert len(made) == 5 and all(kind.shape == x.shape and kind.dtype == np.uint8 for kind in made.values())
+    np.testing.assert_array_equal(made["quarter turn"][3, :, :, 0], np.rot90(x[3, :, :, 0]))
+    np.testing.assert_array_equal(made["moved"][:, SHIFT:], x[:, :-SHIFT])
+    np.testing.assert_array_equal(made["halves of two"][5, :, 6:], x[4, :, 6:])
+    changed = (made["cut and pasted"] != x).mean(axis=(1, 2, 3))
+    assert 0 < changed.mean() < 0.15 and (changed <= 0.2).all()
 
 
 def test_methods_are_compared_at_equal_bytes():

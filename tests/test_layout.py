@@ -9,7 +9,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "aejax"
 LAYERS = [
     {"errors", "flags"}, {"types"}, {"files", "threefry"}, {"locking"},
-    {"corruptions", "losses", "networks", "bottlenecks", "jacobian", "metrics", "data", "photographs"},
+    {"corruptions", "losses", "networks", "bottlenecks", "importance", "jacobian", "metrics", "data",
+     "photographs"},
     {"autoencoder"}, {"variants", "train"}, {"recipes", "applications"},
     {"runs", "figures", "trackers", "measured_noise"}, {"report", "estimators", "export", "doctor", "contact_sheet",
      "detection", "codecs"},

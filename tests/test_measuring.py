@@ -88,6 +88,14 @@ def test_a_model_that_leads_around_its_code_has_no_row_of_pca(trained):
     assert rows[0]["code_dim"] is None is rows[0]["jacobian_norm"] and rows[0]["parameters"] > 0
 
 
+def test_the_jacobian_of_a_gaussian_code_is_that_of_its_means():
+    model = workflows.train(dataclasses.replace(RECIPE, variant="variational"), IMAGES,
+                            Training(epochs=1, batch_size=8))
+    found = measuring.results({"mine": model}, IMAGES, MASK, seed=1)
+    norms = jacobian.squared_norm(lambda x: model.ae.encode(model.params, x), jnp.asarray(found.clean), method="jacfwd")
+    assert found.rows[0]["jacobian_norm"] == pytest.approx(float(np.mean(np.sqrt(norms))), rel=1e-4)
+
+
 def test_large_data_have_no_linear_baselines(trained, found, monkeypatch, caplog):
     monkeypatch.setattr(measuring, "LINEAR_VALUES", 11)
     with caplog.at_level("INFO", logger="aejax"):

@@ -39,8 +39,8 @@ class Compare(TrainingFlags, DeviceFlags, DataFlags):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Train(TrainingFlags, DeviceFlags, HostFlags, DataFlags):
-    """Train one autoencoder into a run folder. VARIANT: contractive, denoising, higher_order_contractive, quantised,
-    reconstruction_contractive, sparse, standard or tied."""
+    """Train one autoencoder into a run folder. VARIANT: contractive, denoising, higher_order_contractive,
+    importance_weighted, quantised, reconstruction_contractive, sparse, standard, tied or variational."""
 
     variant: Positional[Annotated[str, arg(metavar="VARIANT")]]
     """Which autoencoder."""
@@ -104,7 +104,13 @@ class Train(TrainingFlags, DeviceFlags, HostFlags, DataFlags):
     method: Name = None
     """How the Jacobian norm is computed: auto, jacfwd, jacrev, gram, closed_form or hutchinson (an estimate)."""
     samples: Int = None
-    """Random vectors an example, with --method hutchinson."""
+    """Random vectors an example, with --method hutchinson; codes an example, of importance_weighted."""
+    beta: Float = None
+    """Weight of the divergence of variational; 1 if not given."""
+    warm_up: Int = None
+    """Steps in which that weight grows from 0, of variational."""
+    free_bits: Float = None
+    """Nats a unit of the code that cost nothing, of variational."""
     chunk_size: Int = None
     """Examples whose Jacobians are held at once."""
     step: Float = None

@@ -15,6 +15,7 @@ from aejax.networks.common import (
     depth_to_space,
     full_precision,
     repeat_phases,
+    with_gaussian_code,
 )
 from aejax.networks.convolutional import Convolutional
 from aejax.networks.dense import Dense
@@ -24,4 +25,5 @@ from aejax.networks.unet import UNet
 from aejax.networks.with_mask import WithMask
 
 __all__ = ["ACTIVATIONS", "KERNEL_INITS", "PRECISIONS", "Activation", "Convolutional", "Dense", "FromCaption",
-           "Quantised", "UNet", "WithMask", "activation_function", "depth_to_space", "full_precision", "repeat_phases"]
+           "Quantised", "UNet", "WithMask", "activation_function", "depth_to_space", "full_precision", "repeat_phases",
+           "with_gaussian_code"]

@@ -57,11 +57,31 @@ def full_precision(network: nn.Module) -> nn.Module:
     return network.clone(precision="float32") if getattr(network, "precision", "float32") != "float32" else network
 
 
-def check_sizes(shape: Sequence[int], code_dim: int) -> None:
+def check_sizes(shape: Sequence[int], code_dim: int, code_outputs: int = 1) -> None:
     if code_dim < 1:
         raise InputError(f"code_dim must be at least 1, got {code_dim}")
+    if code_outputs < 1:
+        raise InputError(f"code_outputs must be at least 1, got {code_outputs}")
     if not shape or min(shape) < 1:
         raise InputError(f"shape is that of one datum, each axis at least 1, got {tuple(shape)}")
+
+
+def with_gaussian_code(network: nn.Module) -> nn.Module:
+    """The same network with an encoder that gives a mean and a log-variance for each value of the code.
+
+    Both are affine in the last hidden layer, whatever the network's `code_activation`: a Gaussian has no bounds.
+
+    Raises:
+      InputError: a network without the field `code_outputs`.
+
+    >>> from aejax.networks import Dense
+    >>> with_gaussian_code(Dense(shape=(4,), code_dim=2)).code_outputs
+    2
+    """
+    if not hasattr(network, "code_outputs"):
+        raise InputError(f"{type(network).__name__} has no field code_outputs: a Gaussian code needs an encoder that "
+                         "gives two numbers for each of its values; take networks.Dense or networks.Convolutional")
+    return network.clone(code_outputs=2, code_activation="identity")
 
 
 def repeat_phases(kernel_init: Callable, factor: int = 2) -> Callable:

@@ -32,6 +32,7 @@ class Convolutional(nn.Module):
       channels: of each stage, from the image inwards.
       activation: of the stages.
       code_activation: of the code.
+      code_outputs: numbers of the encoder for each value of the code, as for `Dense`.
       precision: of the factors of products and convolutions, as for `Dense`; norms are computed in float32.
 
     >>> import jax
@@ -45,13 +46,14 @@ class Convolutional(nn.Module):
     channels: tuple[int, ...] = (16, 32)
     activation: Activation = "relu"
     code_activation: Activation = "identity"
+    code_outputs: int = 1
     precision: str = "float32"
 
     def __post_init__(self):
         check_precision(self.precision)
         if len(self.shape) != 3:
             raise InputError(f"a convolutional network needs images of shape (H, W, C), got {tuple(self.shape)}")
-        check_sizes(self.shape, self.code_dim)
+        check_sizes(self.shape, self.code_dim, self.code_outputs)
         if not self.channels or min(self.channels) < 1:
             raise InputError(f"channels: at least one stage of at least one channel, got {tuple(self.channels)}")
         activation_function(self.activation), activation_function(self.code_activation)
@@ -69,7 +71,7 @@ class Convolutional(nn.Module):
         factors = {"dtype": PRECISIONS[self.precision]}
         self.down = [Convolution(c, stride=2, precision=self.precision) for c in self.channels]
         self.down_norms = [nn.GroupNorm(math.gcd(8, c), dtype=jnp.float32) for c in self.channels]
-        self.to_code = nn.Dense(self.code_dim, **factors)
+        self.to_code = nn.Dense(self.code_outputs * self.code_dim, **factors)
         self.from_code = nn.Dense(math.prod(self.inner), **factors)
         outputs = (*self.channels[-2::-1], self.shape[2])
         subpixel = repeat_phases(nn.initializers.lecun_normal())

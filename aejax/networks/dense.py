@@ -42,6 +42,8 @@ class Dense(nn.Module):
       code_activation: f of the code.
       tied: whether the decoder uses the encoder's transposed matrices.
       kernel_init: initialiser of the matrices: a name of `KERNEL_INITS` or a function; biases start at 0.
+      code_outputs: how many numbers the encoder gives for each value of the code: 2 where it is a Gaussian's, whose
+        means come first; a tied decoder uses the matrix of these.
       precision: "bfloat16" rounds the two factors of every product to it and adds up in float32; parameters, biases,
         activations and Jacobians stay float32. "float32" rounds nothing.
 
@@ -58,10 +60,11 @@ class Dense(nn.Module):
     code_activation: Activation = "tanh"
     tied: bool = False
     kernel_init: str | Callable = "lecun_normal"
+    code_outputs: int = 1
     precision: str = "float32"
 
     def __post_init__(self):
-        check_sizes(self.shape, self.code_dim)
+        check_sizes(self.shape, self.code_dim, self.code_outputs)
         check_precision(self.precision)
         if any(width < 1 for width in self.widths):
             raise InputError(f"widths must be at least 1, got {tuple(self.widths)}")
@@ -86,11 +89,12 @@ class Dense(nn.Module):
     def setup(self):
         sizes = (math.prod(self.shape), *self.widths, self.code_dim)
         pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
+        into = [*pairs[:-1], (pairs[-1][0], self.code_outputs * self.code_dim)]
         zeros = nn.initializers.zeros_init()
         kernel_init = lookup(self.kernel_init, KERNEL_INITS, "kernel_init")
         self.encoder = [(self.param(f"encoder_kernel_{i}", kernel_init, pair),
-                         self.param(f"encoder_bias_{i}", zeros, pair[1:])) for i, pair in enumerate(pairs)]
-        self.decoder = [(self.encoder[i][0].T if self.tied else
+                         self.param(f"encoder_bias_{i}", zeros, pair[1:])) for i, pair in enumerate(into)]
+        self.decoder = [(self.encoder[i][0][:, : pair[1]].T if self.tied else
                          self.param(f"decoder_kernel_{i}", kernel_init, pair[::-1]),
                          self.param(f"decoder_bias_{i}", zeros, pair[:1])) for i, pair in enumerate(pairs)][::-1]
 

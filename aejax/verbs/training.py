@@ -213,8 +213,8 @@ def _recipe(flags: Any, shape: tuple[int, ...], range: Range | None) -> Recipe:
     taken = inspect.signature(getattr(variants, flags.variant)).parameters
     options = given(weight=flags.weight, hessian_weight=flags.hessian_weight, sparsity=flags.sparsity,
                     target=flags.target, method=flags.method, samples=flags.samples, chunk_size=flags.chunk_size,
-                    step=flags.step)
-    if flags.samples is not None and flags.method != "hutchinson":
+                    step=flags.step, beta=flags.beta, warm_up=flags.warm_up, free_bits=flags.free_bits)
+    if flags.samples is not None and "method" in taken and flags.method != "hutchinson":
         raise InputError("--samples applies to --method hutchinson alone: the other methods are exact")
     details = given(rate=flags.rate, std=flags.std, fill=flags.fill, size=flags.block_size, factor=flags.factor,
                     peak=flags.peak, slope=flags.slope, floor=flags.floor)

@@ -31,7 +31,7 @@ X = np.random.default_rng(0).integers(0, 256, (83, 12), np.uint8)   # 5 batches 
 VALIDATION = np.random.default_rng(1).integers(0, 256, (21, 12), np.uint8)
 ROUTES = {"mesh": {"devices": "all"}, "pmap": {"devices": 8, "parallel": "pmap"}}
 VALIDATED = ("standard", "denoising", "sparse-kl")
-NOISY = ("denoising", "higher_order_contractive", "quantised")
+NOISY = ("denoising", "higher_order_contractive", "importance_weighted", "quantised", "variational")
 
 
 def dense(widths=(6,), **options):

@@ -16,7 +16,7 @@ from aejax.types import InputError
 
 pytest.importorskip("grain")
 HERE = Path(__file__).parent
-NOISY = ("denoising", "higher_order_contractive", "quantised")
+NOISY = ("denoising", "higher_order_contractive", "importance_weighted", "quantised", "variational")
 SCALAR = 4   # bytes
 
 

@@ -75,6 +75,10 @@ def test_flags_reach_the_recipe():
     assert curved.options == {"hessian_weight": 0.5, "std": 0.25} and curved.corruption is None
     estimate = _recipe(Train(variant="contractive", method="hutchinson", samples=3), (4,), (0.0, 1.0))
     assert estimate.options == {"method": "hutchinson", "samples": 3}
+    bound = _recipe(Train(variant="variational", beta=2.0, warm_up=9, free_bits=0.1), (4,), (0.0, 1.0))
+    assert bound.options == {"beta": 2.0, "warm_up": 9, "free_bits": 0.1}
+    weighted = _recipe(Train(variant="importance_weighted", samples=7), (4,), (0.0, 1.0))
+    assert weighted.options == {"samples": 7}
     signed = _recipe(Train(variant="denoising", rate=0.25), (4,), (-1.0, 1.0))
     assert signed.corruption == {"name": "masking_noise", "rate": 0.25}
     assert signed.reconstruction["activation"] == "tanh"
