@@ -5,7 +5,6 @@ a conditional variational autoencoder (Sohn et al. 2015): the code consists of w
 that it leaves open. Ω = ½‖slots read from the picture − slots of the caption‖² lets pictures be described.
 """
 
-import functools
 from collections.abc import Sequence
 
 import jax
@@ -16,7 +15,8 @@ from jaxtyping import Array, Float
 from aejax import threefry
 from aejax.applications.batches import in_batches
 from aejax.applications.reconstruction import decode, encode
-from aejax.autoencoder import autoencoder, check_data, to_range
+from aejax.autoencoder import autoencoder, check_data
+from aejax.bottlenecks import divergence
 from aejax.data.grammar import Vocabulary
 from aejax.losses import cross_entropy
 from aejax.networks import FromCaption
@@ -26,28 +26,28 @@ from aejax.types import (
     Captioned,
     InputError,
     Key,
+    Metrics,
     Network,
     Params,
-    Range,
-    ReconstructionLoss,
     Scalar,
 )
 
-KNOWN = 0.5   # of the training examples have an instance: were it more, z would tell what the caption says
+KNOWN = 0.5   # of the training examples have an instance at first: were it all, z would learn to say what captions do
+PATIENCE = 0.4   # of the training, until all of them have one; by 0.6 of it all do
 
 
-def captioned(network: FromCaption, *, beta: Scalar = 0.2, weight: Scalar = 0.02,
-              reconstruction: ReconstructionLoss | None = None) -> Autoencoder:
+def captioned(network: FromCaption, *, beta: Scalar = 0.3, weight: Scalar = 0.02, steps: int | None = None,
+              ) -> Autoencoder:
     """An autoencoder of `Captioned` batches, of which `encode` also takes captions alone, or pictures alone.
 
-    `posterior` gives, for each number of the code, mean and log-variance given what is there: a caption decides its
-    slots (log-variance −∞) and leaves instances at the prior's N(0, 1).
+    ℓ is the cross-entropy. `posterior` gives, for each number of the code, mean and log-variance given what is there: a
+    caption decides its slots (log-variance −∞) and leaves instances at the prior's N(0, 1).
 
     Args:
       network: reads and draws.
       beta: β > 0, what a nat of z costs in units of ℓ; small values let pictures differ more.
       weight: λ ≥ 0.
-      reconstruction: ℓ, of pictures the network has put into its range, [0, 1]; by default ½ the squared error.
+      steps: of the training: the share of examples that have an instance then rises from a half to all.
 
     >>> network = FromCaption(words=5, side=16, patch=8, margin=2, width=4, hidden=8)
     >>> pair = Captioned(jnp.array([[1, 2, 0]]), jnp.zeros((1, 16, 16, 1)))
@@ -55,41 +55,45 @@ def captioned(network: FromCaption, *, beta: Scalar = 0.2, weight: Scalar = 0.02
     >>> ae.encode(ae.init(jax.random.key(0), pair), Captioned(pair.tokens, None)).shape == (1, network.code_dim)
     True
     """
-    plain = cross_entropy() if reconstruction is None else reconstruction
-    of_images = plain._replace(per_example=lambda output, x: plain.per_example(output, x.images))
+    plain = cross_entropy()
+    of_images = plain._replace(per_example=lambda output, x: plain.per_example(output, x.images), nats=None)
 
-    ae = autoencoder(network, bottleneck=instances(network, beta), reconstruction=of_images, penalty=disagreement,
-                     weight=weight)
-    return ae._replace(posterior=functools.partial(_posterior, network, plain.range))
+    def at(known: Scalar) -> Autoencoder:
+        return autoencoder(network, bottleneck=instances(network, beta, known), reconstruction=of_images,
+                           penalty=disagreement, weight=weight)
+    if steps is None:
+        return at(KNOWN)
+    return at(1.0)._replace(scheduled=lambda step: at(KNOWN + (1 - KNOWN) * jnp.clip(
+        5 * (step / steps - PATIENCE), 0.0, 1.0)))
 
 
-def instances(network: FromCaption, beta: Scalar) -> Bottleneck:
-    """Slots as they are, and instances drawn from N(mean, exp(log_var)), which costs β times their KL to N(0, 1)."""
-    def sample(key: Key, h: Array) -> tuple[Array, Array]:
+def instances(network: FromCaption, beta: Scalar, known: Scalar) -> Bottleneck:
+    """Slots as they are, and instances drawn from N(mean, exp(log_var)), which costs β times their KL to N(0, 1).
+
+    Of a share 1 − `known` of the examples the instance is 0, at no cost: there the caption must say all.
+    """
+    def parts(h: Array) -> list[Array]:
+        return jnp.split(h, [network.fixed_dim, network.code_dim], axis=1)
+
+    def sample(key: Key, h: Array) -> tuple[Array, tuple[Array, Metrics]]:
         noise_key, known_key = threefry.split(key)
-        slots, mean, log_var = _parts(network, h)
-        known = jax.random.bernoulli(known_key, KNOWN, (h.shape[0], 1)).astype(h.dtype)
-        drawn = known * (mean + jnp.exp(0.5 * log_var) * jax.random.normal(noise_key, mean.shape))
-        divergence = 0.5 * jnp.sum(jnp.square(mean) + jnp.exp(log_var) - 1 - log_var, axis=1)
-        return jnp.concatenate([slots, drawn], axis=1), beta * known[:, 0] * divergence
-    return Bottleneck(code=lambda h: h[:, : network.code_dim], sample=sample)
+        slots, mean, log_var = parts(h)
+        has = (threefry.uniform(known_key, h.shape[0], 1) < known).astype(h.dtype)
+        drawn = has * (mean + jnp.exp(0.5 * log_var) * threefry.normal(noise_key, *mean.shape))
+        nats = jnp.sum(divergence(mean, log_var), axis=1)
+        return jnp.concatenate([slots, drawn], axis=1), (beta * has[:, 0] * nats, {"kl": jnp.mean(nats)})
+
+    def posterior(h: Array) -> tuple[Array, Array]:
+        slots, mean, log_var = parts(h)
+        return (jnp.concatenate([slots, mean], axis=1),
+                jnp.concatenate([jnp.full_like(slots, -jnp.inf), log_var], axis=1))
+    return Bottleneck(lambda h: h[:, : network.code_dim], sample, posterior)
 
 
 def disagreement(network: Network, params: Params, key: Key, x: Captioned, code: Array) -> Float[Array, " batch"]:
     """Ω: half the squared distance between the slots of a picture and those of its caption."""
     looked = network.apply({"params": params}, x.images, method="look")
     return 0.5 * jnp.sum(jnp.square(looked - code[:, : looked.shape[1]]), axis=1)
-
-
-def _parts(network: FromCaption, h: Array) -> list[Array]:
-    return jnp.split(h, [network.fixed_dim, network.code_dim], axis=1)
-
-
-def _posterior(network: FromCaption, range: Range | None, params: Params, x: Captioned) -> tuple[Array, Array]:
-    x = jax.tree.map(lambda leaf: to_range(jnp.asarray(leaf), range), x)
-    slots, mean, log_var = _parts(network, network.apply({"params": params}, x, method="encode"))
-    return (jnp.concatenate([slots, mean], axis=1),
-            jnp.concatenate([jnp.full_like(slots, -jnp.inf), log_var], axis=1))
 
 
 def tokens_of(vocabulary: Vocabulary, captions: Sequence[str]) -> np.ndarray:

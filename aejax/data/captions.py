@@ -2,7 +2,7 @@
 
 The canvas is 56×56, twice the side of a picture, so that two large objects stand side by side, and three small ones.
 Objects are real pictures of their class, each drawn at random, turned, resized to 26 or 16 pixels, their brightness
-set, moved by up to a pixel. A held-out set of combinations (`held_out`) never occurs among training scenes, so that
+set. A held-out set of combinations (`held_out`) never occurs among training scenes, so that
 one can see whether a model puts together what it has only seen apart.
 """
 
@@ -19,7 +19,6 @@ from aejax.files import resize
 SIDE = 56
 PIXELS = {"small": 16, "large": 26}   # of an object's side
 LEVELS = {"dark": 90, "bright": 230}   # of 255: what a tenth of the object's pixels are brighter than
-JITTER = 1
 _APART = 3   # classes whose labels differ by so many, of ten, never stand in one picture
 _LOOKS = [(brightness, rotation) for rotation in ROTATIONS[1:] for brightness in LEVELS]
 
@@ -84,7 +83,7 @@ def compose(found: Sequence[Scene], images: UInt8[np.ndarray, "n h w c"], labels
     Args:
       found: scenes of classes that `labels` holds.
       images, labels: where objects are drawn from.
-      seed: of which object, and of its jitter.
+      seed: of which objects.
 
     Raises:
       InputError: pictures of another shape, or a class without a picture.
@@ -101,7 +100,7 @@ def compose(found: Sequence[Scene], images: UInt8[np.ndarray, "n h w c"], labels
         for group in scene:
             for centre in centres(group):
                 picture = images[members[group.noun][random.integers(len(members[group.noun]))]]
-                put(canvas[i], transform(picture, group), centre + random.integers(-JITTER, JITTER + 1, 2))
+                put(canvas[i], transform(picture, group), centre)
     return canvas
 
 

@@ -1,5 +1,7 @@
 """`FromCaption`: reads a caption, or a picture, into slots, and draws what each slot says where it says."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -146,6 +148,6 @@ class FromCaption(nn.Module):
         return self.decode(self.encode(x))
 
 
-def _through(layers: list, x: Array) -> Array:
+def _through(layers: Sequence[nn.Module], x: Array) -> Array:
     """A hidden layer and a linear one."""
     return layers[1](jax.nn.relu(layers[0](x)))
