@@ -84,7 +84,7 @@ def train_captions(data: Dataset, training: Training, path: Path, *, composition
         except NonFiniteLossError as error:
             runs.save(path, recipe, error.state.params, {"status": str(error), **config})
             raise
-        params = jax.device_get(state.params)
+        params = state.params
         runs.save(path, recipe, params, {"status": "done", "seconds": round(sum(history["seconds"]), 2),
                                          "steps": int(state.step), **config})
         run = CaptionRun(path, config, ae, params, vocabulary)

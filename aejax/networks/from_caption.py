@@ -80,7 +80,7 @@ class FromCaption(nn.Module):
         self.questions = self.param("questions", nn.initializers.normal(0.5), (4 * self.width, HEADS * self.slots))
         self.caption = [nn.Dense(self.hidden), nn.Dense(self.slot_dim)]
         self.slot = self.param("slot", nn.initializers.normal(1.0), (self.slots, self.width))
-        self.convolutions = [Convolution(32), Convolution(48, stride=2)]
+        self.convolutions = [Convolution(24), Convolution(32, stride=2)]
         self.seen, self.picture = nn.Dense(self.hidden), nn.Dense(self.fixed_dim)
         self.instance = [nn.Dense(64), nn.Dense(2 * self.instance_dim)]
         self.what = [nn.Dense(self.hidden), nn.Dense(self.patch**2)]
@@ -139,7 +139,7 @@ class FromCaption(nn.Module):
             x = jax.nn.relu(convolution(x))
         return jax.nn.relu(self.seen(x.reshape(x.shape[0], -1)))
 
-    def _slots(self, flat: Float[Array, "batch fixed"]) -> Float[Array, "batch slots numbers"]:
+    def _slots(self, flat: Float[Array, "batch *numbers"]) -> Float[Array, "batch slots numbers"]:
         """Of mean square 1 each, so that codes of captions and of pictures cannot agree by being small."""
         slots = flat.reshape(flat.shape[0], self.slots, self.slot_dim)
         return slots * jax.lax.rsqrt(jnp.mean(jnp.square(slots), axis=-1, keepdims=True) + 1e-6)
