@@ -129,7 +129,7 @@ def autoencoder(
     def log_likelihood(params: Params, code: Float[ArrayLike, "batch code"], x: Batch) -> Float[Array, " batch"]:
         x = _enter(network, reconstruction.range, x)
         error = reconstruction.per_example(apply(params, jnp.asarray(code), "decode"), x)
-        return -error - reconstruction.nats * (x.size // x.shape[0])
+        return -error - reconstruction.nats * jnp.sum(~jnp.isnan(x).reshape(x.shape[0], -1), axis=1)   # known values
 
     likely = bottleneck.posterior is not None and reconstruction.nats is not None
     return Autoencoder(init, encode, decode, loss, reconstruction.range, reconstruct if skips else None,

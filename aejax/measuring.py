@@ -24,6 +24,7 @@ from aejax.types import Autoencoder, Corruption, Key, Params, Range
 from aejax.workflows import Trained
 
 LINEAR_VALUES = 4096   # of a datum; a matrix of its square is inverted
+JACOBIAN_PASSES = 128   # an example; more, for all test data, take longer than training
 Row = dict[str, Any]
 logger = logging.getLogger("aejax")
 
@@ -74,12 +75,18 @@ def _corrupted(x: np.ndarray, corruption: Corruption, range: Range | None, key: 
 
 
 def measure(recipe: Recipe, ae: Autoencoder, params: Params, clean: np.ndarray, noisy: np.ndarray) -> Row:
-    """The numbers of one model on test data: errors, and the mean of ‖∂h/∂x‖_F over them (on the scale of `clean`)."""
+    """The numbers of one model on test data: errors, and the mean of ‖∂h/∂x‖_F over them (on the scale of `clean`).
+
+    No norm is given where the code is made of a codebook, and so has no slope, and where it would take too long.
+    """
     network = full_precision(build_network(recipe.network))
     facts = {"parameters": sum(a.size for a in jax.tree.leaves(params)),
              **errors(reconstruct(ae, params, clean), denoise(ae, params, noisy), clean, ae.range)}
     if ae.reconstruct is not None:
         return {"code_dim": None, "jacobian_norm": None, **facts}   # what leads around the code says more than the code
+    passes = 1 if hasattr(network, "split_encoder") else min(network.code_dim, clean[0].size)
+    if ae.codebook is not None or passes > JACOBIAN_PASSES:
+        return {"code_dim": network.code_dim, "jacobian_norm": None, **facts}
 
     def encoder(params: Params) -> Callable[[jax.Array], jax.Array]:
         if ae.posterior is None:

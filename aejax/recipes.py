@@ -11,7 +11,9 @@ import numpy as np
 from aejax import corruptions, losses, networks, variants
 from aejax.types import Autoencoder, Corruption, InputError, Network, Range, ReconstructionLoss
 
-NETWORKS = {"dense": networks.Dense, "convolutional": networks.Convolutional, "unet": networks.UNet}
+NETWORKS = {"dense": networks.Dense, "convolutional": networks.Convolutional, "spatial": networks.Spatial,
+            "unet": networks.UNet}
+UNBOUNDED = ("adversarial", "regularised", "vector_quantised", "wasserstein")   # variants whose code should be free
 CORRUPTIONS = ("identity", "masking_noise", "gaussian_noise", "salt_and_pepper_noise", "poisson_noise",
                "signal_dependent_noise", "block_mask", "hidden_regions", "downsample")
 LOSSES = ("squared_error", "mean_squared_error", "cross_entropy")

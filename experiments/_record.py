@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from aejax.runs import environment, write_json
+from aejax.files import atomic
+from aejax.runs import environment
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -67,7 +68,14 @@ class Record:
             print(f"{name}: {metric} {self.rows[-1]['value']:.5g} ± {sd or 0:.2g} {unit}", file=sys.stderr)
         self.minutes += (time.perf_counter() - self.since) / 60
         self.since = time.perf_counter()
-        write_json(self.path, {**self.head, "minutes": round(self.minutes, 2), "rows": self.rows})
+        self.write()
+
+    def write(self) -> None:
+        """A line for each row, so that files stay small and their changes readable."""
+        head = json.dumps({**self.head, "minutes": round(self.minutes, 2)}, indent=1)
+        rows = ",\n".join(f"  {json.dumps(row, allow_nan=False)}" for row in self.rows)
+        with atomic(self.path) as temporary:
+            temporary.write_text(f'{head[:-2]},\n "rows": [\n{rows}\n ]\n}}\n')
 
 
 def _digest(settings: Mapping[str, Any]) -> str:

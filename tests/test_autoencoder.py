@@ -3,9 +3,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.stats import norm
 
-from aejax import losses, variants
+from aejax import losses, networks, variants
 from aejax.autoencoder import autoencoder, check_data, to_range
+from aejax.bottlenecks import gaussian
 from aejax.types import InputError, Masked
 
 
@@ -104,3 +106,30 @@ def test_unknown_values_enter_as_nan_whatever_stands_there(dense, images):
     assert first == second and np.isfinite(first)
     np.testing.assert_array_equal(jnp.isnan(seen[0]), ~known)
     np.testing.assert_allclose(seen[0][known], images[known] / 255, rtol=1e-6)
+
+
+def test_an_own_network_needs_code_outputs_alone_for_a_gaussian_code():
+    class TwoNumbers(Own):
+        code_outputs: int = 1
+
+        def setup(self):
+            self.down, self.up = nn.Dense(3 * self.code_outputs), nn.Dense(5)
+
+        def encode(self, x):
+            return self.down(x)
+    ae = variants.variational(TwoNumbers())
+    params = ae.init(jax.random.key(0), x := jnp.full((2, 5), 0.5))
+    assert ae.encode(params, x).shape == (2, 3) and params["down"]["kernel"].shape == (5, 6)
+
+
+def test_unknown_values_count_nothing_in_a_likelihood():
+    network = networks.Dense(shape=(4,), code_dim=2, code_outputs=2)
+    any_float = losses.squared_error(activation="identity", range=None)
+    full, known = (autoencoder(network, bottleneck=gaussian(), reconstruction=loss)
+                   for loss in (any_float, losses.known_values(any_float)))
+    params = full.init(jax.random.key(0), jnp.zeros((1, 4)))
+    x, code = jnp.array([[0.5, -1.0, jnp.nan, jnp.nan], [1.0, 2.0, 3.0, 4.0]]), jnp.ones((2, 2))
+    x_hat = np.asarray(full.decode(params, code))
+    expected = [norm(x_hat[i, :n]).logpdf(np.asarray(x)[i, :n]).sum() for i, n in enumerate((2, 4))]
+    np.testing.assert_allclose(known.log_likelihood(params, code, x), expected, rtol=1e-5)
+    np.testing.assert_allclose(full.log_likelihood(params, code, x)[1], expected[1], rtol=1e-5)

@@ -8,9 +8,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "aejax"
 LAYERS = [
-    {"errors", "flags"}, {"types"}, {"files", "threefry"}, {"locking"},
-    {"corruptions", "losses", "networks", "bottlenecks", "importance", "jacobian", "metrics", "data",
-     "photographs"},
+    {"errors", "flags"}, {"types"}, {"files", "threefry", "codebooks"}, {"locking"},
+    {"corruptions", "losses", "networks", "bottlenecks", "importance", "jacobian", "metrics", "data", "photographs",
+     "divergences"},
     {"autoencoder"}, {"variants", "train"}, {"recipes", "applications"},
     {"runs", "figures", "trackers", "measured_noise"}, {"report", "estimators", "export", "doctor", "contact_sheet",
      "detection", "codecs"},

@@ -88,6 +88,19 @@ def test_a_model_that_leads_around_its_code_has_no_row_of_pca(trained):
     assert rows[0]["code_dim"] is None is rows[0]["jacobian_norm"] and rows[0]["parameters"] > 0
 
 
+def test_no_norm_of_a_jacobian_that_is_not_there_or_takes_too_long(monkeypatch):
+    spatial = {"name": "spatial", "shape": [4, 3, 1], "vector_dim": 2, "channels": [4], "blocks": 0}
+    found = {}
+    for variant in ("vector_quantised", "standard"):
+        trained = workflows.train(Recipe(variant, spatial), IMAGES, Training(epochs=1, batch_size=8))
+        clean = IMAGES.test / np.float32(255)
+        found[variant] = measuring.measure(trained.recipe, trained.ae, trained.params, clean, clean)
+    assert found["vector_quantised"]["jacobian_norm"] is None and found["standard"]["jacobian_norm"] > 0
+    assert found["vector_quantised"]["code_dim"] == 8
+    monkeypatch.setattr(measuring, "JACOBIAN_PASSES", 7)
+    assert measuring.measure(trained.recipe, trained.ae, trained.params, clean, clean)["jacobian_norm"] is None
+
+
 def test_the_jacobian_of_a_gaussian_code_is_that_of_its_means():
     model = workflows.train(dataclasses.replace(RECIPE, variant="variational"), IMAGES,
                             Training(epochs=1, batch_size=8))

@@ -39,8 +39,9 @@ class Compare(TrainingFlags, DeviceFlags, DataFlags):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Train(TrainingFlags, DeviceFlags, HostFlags, DataFlags):
-    """Train one autoencoder into a run folder. VARIANT: contractive, denoising, higher_order_contractive,
-    importance_weighted, quantised, reconstruction_contractive, sparse, standard, tied or variational."""
+    """Train one autoencoder into a run folder. VARIANT: adversarial, contractive, denoising, higher_order_contractive,
+    importance_weighted, quantised, reconstruction_contractive, regularised, sparse, standard, tied, variational,
+    vector_quantised or wasserstein."""
 
     variant: Positional[Annotated[str, arg(metavar="VARIANT")]]
     """Which autoencoder."""
@@ -53,13 +54,15 @@ class Train(TrainingFlags, DeviceFlags, HostFlags, DataFlags):
     patches: Size = None
     """Train on patches of this size, cut from a folder of pictures of any sizes, for example 64x64."""
     network: str = "dense"
-    """dense, convolutional, or unet: with skip connections, for restoration."""
+    """dense, convolutional, spatial: whose code is a small picture, or unet: with skip connections, for restoration."""
     code_dim: Int = None
-    """Width of the code; 30 if not given. A unet has none to choose."""
+    """Width of the code; 30 if not given. A unet and a spatial network have none to choose."""
     widths: Text = None
     """Hidden layers of a dense network, for example 512,256."""
     channels: Text = None
-    """Stages of a convolutional network or a unet, for example 16,32."""
+    """Stages of a convolutional or spatial network or a unet, for example 16,32."""
+    vector_dim: Int = None
+    """Values at each place of a spatial network's code; of each vector of vector_quantised."""
     activation: Name = None
     """Of hidden layers: tanh, sigmoid, relu, elu, gelu, silu, softplus or identity."""
     code_activation: Name = None
@@ -113,6 +116,18 @@ class Train(TrainingFlags, DeviceFlags, HostFlags, DataFlags):
     """Nats a unit of the code that cost nothing, of variational."""
     chunk_size: Int = None
     """Examples whose Jacobians are held at once."""
+    kernel: Name = None
+    """Of wasserstein's discrepancy: imq or rbf."""
+    regulariser: Name = None
+    """Of the decoder, for regularised: l2, gradient or spectral."""
+    regulariser_weight: Float = None
+    """Of that regulariser; --weight is that of the code's square."""
+    discriminator_widths: Text = None
+    """Hidden layers of adversarial's discriminator, for example 64,64."""
+    codebook_size: Int = None
+    """Vectors that vector_quantised has to choose from."""
+    commitment: Float = None
+    """Weight of the pull of codes to their vectors, of vector_quantised."""
     step: Float = None
     """Of the quantiser of quantised at the beginning, in units of the code; it is learnt."""
     pixel_epochs: Int = None

@@ -57,6 +57,13 @@ def full_precision(network: nn.Module) -> nn.Module:
     return network.clone(precision="float32") if getattr(network, "precision", "float32") != "float32" else network
 
 
+def refuse_skips(network: nn.Module) -> None:
+    """Raises InputError for a network that leads around its code, where the code is to be all there is."""
+    if hasattr(network, "reconstruct"):
+        raise InputError(f"{type(network).__name__} leads past the code (it has a method reconstruct), so that what is "
+                         "asked of the code would bind nothing; choose another network")
+
+
 def check_sizes(shape: Sequence[int], code_dim: int, code_outputs: int = 1) -> None:
     if code_dim < 1:
         raise InputError(f"code_dim must be at least 1, got {code_dim}")
@@ -80,8 +87,9 @@ def with_gaussian_code(network: nn.Module) -> nn.Module:
     """
     if not hasattr(network, "code_outputs"):
         raise InputError(f"{type(network).__name__} has no field code_outputs: a Gaussian code needs an encoder that "
-                         "gives two numbers for each of its values; take networks.Dense or networks.Convolutional")
-    return network.clone(code_outputs=2, code_activation="identity")
+                         "gives two numbers for each of its values; take Dense, Convolutional or Spatial")
+    free = {"code_activation": "identity"} if hasattr(network, "code_activation") else {}
+    return network.clone(code_outputs=2, **free)
 
 
 def repeat_phases(kernel_init: Callable, factor: int = 2) -> Callable:

@@ -19,8 +19,9 @@ from aejax.networks.common import (
 from aejax.types import InputError, Params, SplitEncoder
 
 
-def _chain(x: Array, layers: Sequence[tuple[Array, Array]], activations: Sequence[Callable],
-           precision: str = "float32") -> Array:
+def chain(x: Array, layers: Sequence[tuple[Array, Array]], activations: Sequence[Callable],
+          precision: str = "float32") -> Array:
+    """f(x W + b) of each layer (W, b) and its activation f, one after the other."""
     factors = PRECISIONS[precision]
     for (kernel, bias), activation in zip(layers, activations, strict=True):
         product = jnp.matmul(x.astype(factors), kernel.astype(factors), preferred_element_type=jnp.float32)
@@ -105,18 +106,18 @@ class Dense(nn.Module):
 
     def encode(self, x: Float[Array, "batch n"]) -> Float[Array, "batch code"]:
         """f(W x + b), layer by layer."""
-        return _chain(x, self.encoder, self.encoder_activations, self.precision)
+        return chain(x, self.encoder, self.encoder_activations, self.precision)
 
     def split_encoder(self, params: Params) -> SplitEncoder:
         """The encoder as its first affine map and the rest; see `aejax.jacobian`."""
         (kernel, bias), *layers = [(params[f"encoder_kernel_{i}"], params[f"encoder_bias_{i}"])
                                    for i in range(len(self.widths) + 1)]
         first, *others = self.encoder_activations
-        return SplitEncoder(kernel, bias, lambda a: _chain(first(a), layers, others), elementwise=not layers)
+        return SplitEncoder(kernel, bias, lambda a: chain(first(a), layers, others), elementwise=not layers)
 
     def decode(self, code: Float[Array, "batch code"]) -> Float[Array, "batch n"]:
         """The mirrored layers; the last one without activation."""
-        return _chain(code, self.decoder, (*self.hidden_activations[::-1], activation_function("identity")),
+        return chain(code, self.decoder, (*self.hidden_activations[::-1], activation_function("identity")),
                       self.precision)
 
     def __call__(self, x: Float[Array, "batch n"]) -> Float[Array, "batch n"]:

@@ -7,10 +7,11 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from aejax.networks.wrapper import Wrapper
 from aejax.types import InputError
 
 
-class Quantised(nn.Module):
+class Quantised(Wrapper):
     """Counts h of `network` in learnt steps Δ_j, y_j = h_j / Δ_j, and holds a factorised density of y.
 
     `decode` multiplies by Δ_j again. The parameters are those of `network` under their own names, and `rate_…` beside
@@ -29,7 +30,6 @@ class Quantised(nn.Module):
     (3,)
     """
 
-    network: nn.Module
     step: float = 0.25
     components: int = 3
 
@@ -40,23 +40,8 @@ class Quantised(nn.Module):
             raise InputError(f"components must be at least 1, got {self.components}")
         super().__post_init__()
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of one datum."""
-        return self.network.shape
-
-    @property
-    def flat(self) -> bool:
-        """As the network."""
-        return getattr(self.network, "flat", False)
-
-    @property
-    def code_dim(self) -> int:
-        """As the network's."""
-        return self.network.code_dim
-
     def setup(self):
-        nn.share_scope(self, self.network)
+        super().setup()
         sizes = (self.components, self.network.code_dim)
         self.log_step = self.param("rate_log_step", nn.initializers.constant(jnp.log(self.step)), sizes[1:])
         self.mean = self.param("rate_mean", _spread, sizes)
@@ -83,9 +68,6 @@ class Quantised(nn.Module):
         upper, lower = centred + 0.5 * inverse, centred - 0.5 * inverse
         parts = jax.nn.log_sigmoid(upper) + jax.nn.log_sigmoid(-lower) + jnp.log(-jnp.expm1(-inverse))
         return jax.nn.logsumexp(parts + jax.nn.log_softmax(self.logit, axis=0)[None], axis=1)
-
-    def __call__(self, x: Array) -> Array:
-        return self.decode(self.encode(x))
 
 
 def _spread(key: Array, sizes: Sequence[int], dtype=jnp.float32) -> Array:

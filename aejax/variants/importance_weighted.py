@@ -36,16 +36,16 @@ def importance_weighted(network: Network, *, samples: int = 5, reconstruction: R
     if samples < 1:
         raise InputError(f"samples must be at least 1, got {samples}")
     reconstruction = squared_error() if reconstruction is None else reconstruction
-    ae = autoencoder(with_gaussian_code(network), bottleneck=gaussian(),
-                     reconstruction=reconstruction)
+    parts = {"network": with_gaussian_code(network), "bottleneck": gaussian()}
+    ae = autoencoder(**parts, reconstruction=reconstruction)
     if ae.log_likelihood is None:
         raise InputError("importance weights need a likelihood: take losses.cross_entropy or losses.squared_error")
+    bare = autoencoder(**parts, reconstruction=reconstruction._replace(nats=0.0))   # what no parameter changes left out
 
     def loss(params, key, x):
-        log_weight, likelihood = log_weights(ae, params, key, x, samples)
-        constant = reconstruction.nats * x[0].size   # as every loss here, without what no parameter changes
-        total = jnp.log(samples) - jnp.mean(jax.nn.logsumexp(log_weight, axis=0)) - constant
-        error = -jnp.mean(jnp.sum(jax.nn.softmax(log_weight, axis=0) * likelihood, axis=0)) - constant
+        log_weight, likelihood = log_weights(bare, params, key, x, samples)
+        total = jnp.log(samples) - jnp.mean(jax.nn.logsumexp(log_weight, axis=0))
+        error = -jnp.mean(jnp.sum(jax.nn.softmax(log_weight, axis=0) * likelihood, axis=0))
         return total, {"loss": total, "reconstruction": error, "penalty": total - error,
                        "kl": jnp.mean(likelihood - log_weight)}
     return ae._replace(loss=loss)

@@ -20,7 +20,7 @@ from aejax.flags.common import DeviceFlags, HostFlags
 from aejax.flags.training import Train
 from aejax.grids import run_grid, table
 from aejax.measured_noise import noise_of
-from aejax.recipes import NETWORKS, Recipe, blind, build, nearest, told
+from aejax.recipes import NETWORKS, UNBOUNDED, Recipe, blind, build, nearest, told
 from aejax.runs import check_folder
 from aejax.trackers import Progress
 from aejax.train import TrainingInterruptedError
@@ -125,7 +125,7 @@ def sweep(flags: Any, *, command: str) -> None:
 
 _OUTSIDE_THE_LOSS = ("learning_rate", "network", "code_dim", "activation", "code_activation", "chunk_size")
 _NOT_SWEPT = ("variant", "output", "widths", "channels", "tied", "patches", "blind", "noise_from",
-              "pixel_epochs", "levels")
+              "pixel_epochs", "levels", "discriminator_widths")
 
 
 def _grid(texts: tuple[str, ...]) -> dict[str, list[Any]]:
@@ -192,10 +192,12 @@ def _training(flags: Any) -> Training:
 def _recipe(flags: Any, shape: tuple[int, ...], range: Range | None) -> Recipe:
     """The recipe that the flags of `train` describe; a flag that nothing takes is an error."""
     nearest(flags.network, tuple(NETWORKS), "network")
+    free = "identity" if flags.network == "dense" and flags.variant in UNBOUNDED else None
     network = {"name": flags.network, "shape": list(shape)} | given(
-        code_dim=30 if flags.code_dim is None and flags.network != "unet" else flags.code_dim,
+        code_dim=30 if flags.code_dim is None and flags.network not in ("unet", "spatial") else flags.code_dim,
+        vector_dim=flags.vector_dim if flags.network == "spatial" else None,
         widths=numbers(flags.widths, "widths"), channels=numbers(flags.channels, "channels"),
-        activation=flags.activation, code_activation=flags.code_activation, tied=flags.tied or None,
+        activation=flags.activation, code_activation=flags.code_activation or free, tied=flags.tied or None,
         precision=None if flags.precision == "float32" else flags.precision)
     loss: dict[str, Any] = {"name": flags.loss}
     if flags.loss != "cross_entropy":
@@ -213,7 +215,11 @@ def _recipe(flags: Any, shape: tuple[int, ...], range: Range | None) -> Recipe:
     taken = inspect.signature(getattr(variants, flags.variant)).parameters
     options = given(weight=flags.weight, hessian_weight=flags.hessian_weight, sparsity=flags.sparsity,
                     target=flags.target, method=flags.method, samples=flags.samples, chunk_size=flags.chunk_size,
-                    step=flags.step, beta=flags.beta, warm_up=flags.warm_up, free_bits=flags.free_bits)
+                    step=flags.step, kernel=flags.kernel, regulariser=flags.regulariser,
+                    regulariser_weight=flags.regulariser_weight, codebook_size=flags.codebook_size,
+                    commitment=flags.commitment, widths=numbers(flags.discriminator_widths, "discriminator-widths"),
+                    vector_dim=None if flags.network == "spatial" else flags.vector_dim,
+                    beta=flags.beta, warm_up=flags.warm_up, free_bits=flags.free_bits)
     if flags.samples is not None and "method" in taken and flags.method != "hutchinson":
         raise InputError("--samples applies to --method hutchinson alone: the other methods are exact")
     details = given(rate=flags.rate, std=flags.std, fill=flags.fill, size=flags.block_size, factor=flags.factor,

@@ -12,7 +12,10 @@ from aejax.types import InputError
 LINEAR = networks.Dense(shape=(4,), code_dim=2, code_activation="identity")
 AE = variants.variational(LINEAR, reconstruction=losses.squared_error(activation="identity", range=None))
 X = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
-PARAMS = AE.init(jax.random.key(0), X)
+START = AE.init(jax.random.key(0), X)
+PARAMS = START | {   # a posterior that is wrong, but wider than the true one, so that no weight is huge
+    "encoder_kernel_0": START["encoder_kernel_0"].at[:, 2:].set(0.0),
+    "encoder_bias_0": START["encoder_bias_0"].at[2:].set(0.3)}
 W = np.asarray(PARAMS["decoder_kernel_0"], np.float64)
 LOG_P = multivariate_normal(np.zeros(4), W.T @ W + np.eye(4)).logpdf(X)   # the decoder is linear: a Gaussian
 

@@ -31,7 +31,8 @@ X = np.random.default_rng(0).integers(0, 256, (83, 12), np.uint8)   # 5 batches 
 VALIDATION = np.random.default_rng(1).integers(0, 256, (21, 12), np.uint8)
 ROUTES = {"mesh": {"devices": "all"}, "pmap": {"devices": 8, "parallel": "pmap"}}
 VALIDATED = ("standard", "denoising", "sparse-kl")
-NOISY = ("denoising", "higher_order_contractive", "importance_weighted", "quantised", "variational")
+NOISY = ("denoising", "higher_order_contractive", "importance_weighted", "quantised", "variational", "wasserstein",
+         "adversarial", "vector_quantised")
 
 
 def dense(widths=(6,), **options):
@@ -42,6 +43,7 @@ def dense(widths=(6,), **options):
 def models():
     """Built once, since a program is compiled for each."""
     made = {name: getattr(variants, name)(dense()) for name in variants.NAMES}
+    made["wasserstein"] = variants.wasserstein(dense(), weight=1.0)   # a larger one magnifies rounding in 100 steps
     return made | {"sparse-kl": variants.sparse(dense(code_activation="sigmoid"), sparsity="kl", weight=0.1)}
 
 

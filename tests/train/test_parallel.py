@@ -16,7 +16,8 @@ from aejax.types import InputError
 
 pytest.importorskip("grain")
 HERE = Path(__file__).parent
-NOISY = ("denoising", "higher_order_contractive", "importance_weighted", "quantised", "variational")
+NOISY = ("denoising", "higher_order_contractive", "importance_weighted", "quantised", "variational", "wasserstein",
+         "adversarial", "vector_quantised")
 SCALAR = 4   # bytes
 
 

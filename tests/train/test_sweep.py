@@ -18,6 +18,8 @@ GRIDS = {   # what each variant has to sweep
     "contractive": {"weight": (0.1, 1.0)}, "denoising": {"rate": (0.1, 0.6)},
     "higher_order_contractive": {"hessian_weight": (0.0, 1.0), "std": (0.2,)},
     "reconstruction_contractive": {"weight": (0.0, 0.1)}, "sparse": {"weight": (0.0, 0.1)},
+    "wasserstein": {"weight": (1.0, 10.0)}, "adversarial": {"weight": (0.1, 0.5)},
+    "regularised": {"regulariser_weight": (0.0, 0.1)}, "vector_quantised": {"commitment": (0.1, 0.5)},
 }
 
 

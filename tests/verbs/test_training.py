@@ -14,6 +14,7 @@ from aejax import runs
 from aejax.cli import main
 from aejax.flags.training import Sweep, Train
 from aejax.trackers import Progress
+from aejax.types import InputError
 from aejax.verbs.training import _measured, _recipe, _train_command
 
 
@@ -82,6 +83,40 @@ def test_flags_reach_the_recipe():
     signed = _recipe(Train(variant="denoising", rate=0.25), (4,), (-1.0, 1.0))
     assert signed.corruption == {"name": "masking_noise", "rate": 0.25}
     assert signed.reconstruction["activation"] == "tanh"
+
+
+@pytest.mark.parametrize(("variant", "options"), [
+    ("wasserstein", {"weight": 20.0, "kernel": "rbf"}), ("regularised", {"regulariser": "spectral",
+                                                                         "regulariser_weight": 0.1}),
+    ("adversarial", {"weight": 0.2, "discriminator_widths": "8,4"}),
+    ("vector_quantised", {"codebook_size": 8, "vector_dim": 2, "commitment": 0.5})])
+def test_flags_of_variants_whose_code_is_free(variant, options):
+    recipe = _recipe(Train(variant=variant, code_dim=4, **options), (4, 4, 1), (0.0, 1.0))
+    assert recipe.network["code_activation"] == "identity"
+    widths = {"widths": [8, 4]} if options.pop("discriminator_widths", None) else {}
+    assert recipe.options == options | widths
+    chosen = _recipe(Train(variant=variant, code_activation="tanh"), (4, 4, 1), (0.0, 1.0))
+    assert chosen.network["code_activation"] == "tanh"
+    with pytest.raises(InputError, match="does not apply to standard"):
+        _recipe(Train(variant="standard", **options), (4, 4, 1), (0.0, 1.0))
+
+
+def test_a_spatial_network_has_vectors_to_choose():
+    recipe = _recipe(Train(variant="vector_quantised", network="spatial", vector_dim=3), (8, 8, 1), (0.0, 1.0))
+    assert recipe.network == {"name": "spatial", "shape": [8, 8, 1], "vector_dim": 3} and not recipe.options
+    with pytest.raises(InputError, match="a spatial network takes no code_dim"):
+        _recipe(Train(variant="standard", network="spatial", code_dim=3), (8, 8, 1), (0.0, 1.0))
+
+
+@pytest.mark.parametrize("variant", ["adversarial", "regularised", "wasserstein", "vector_quantised"])
+def test_train_writes_runs_of_every_kind_of_code(aejax, made, tmp_path, capsys, small, variant):
+    spatial = variant == "vector_quantised"
+    flags = ("--network", "spatial", "--channels", "4,4", *small[:4]) if spatial else small
+    assert aejax("train", variant, "--data", made / "noise.npy", "--output", "run", *flags) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "run" / "report.html")
+    run = runs.load(tmp_path / "run")
+    logs = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
+    assert run.recipe.variant == variant and (logs["val_perplexity"] >= 1 if spatial else logs["val_loss"] > 0)
 
 
 def test_a_unet_has_no_code_to_choose_and_a_linear_output():
