@@ -32,5 +32,5 @@ from aejax.networks.with_mask import WithMask
 
 __all__ = ["ACTIVATIONS", "KERNEL_INITS", "PRECISIONS", "Activation", "Adversarial", "Convolutional", "Dense",
            "FromCaption", "Quantised", "Spatial", "UNet", "VectorQuantised", "WithMask", "activation_function",
-           "codebook_of", "decoder_parameters", "depth_to_space", "full_precision", "refuse_skips", "repeat_phases", "spectral_norm",
-           "with_gaussian_code"]
+           "codebook_of", "decoder_parameters", "depth_to_space", "full_precision", "refuse_skips", "repeat_phases",
+           "spectral_norm", "with_gaussian_code"]
