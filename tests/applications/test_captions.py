@@ -94,8 +94,8 @@ def test_cost_is_the_divergence_of_the_known_half(params, pairs):
 
 
 def test_the_slots_that_are_looked_at_meet_those_of_the_captions(params, pairs):
-    found = captions.disagreement(NETWORK, params, jax.random.key(0), Captioned(pairs.tokens, jnp.asarray(pairs.images) / 255),
-                                    AE.encode(params, pairs))
+    x = Captioned(pairs.tokens, jnp.asarray(pairs.images) / 255)
+    found = captions.disagreement(NETWORK, params, jax.random.key(0), x, AE.encode(params, pairs))
     assert found.shape == (128,) and found.mean() < 1.0   # 12 where the two have nothing in common
 
 
