@@ -40,13 +40,14 @@ def optimizer_of(learning_rate: float, steps: int) -> optax.GradientTransformati
     return optax.adam(optax.warmup_cosine_decay_schedule(0.0, learning_rate, min(200, steps // 10), max(steps, 1)))
 
 
-def fit_captions(ae: Autoencoder, vocabulary: Vocabulary, pictures: Pictures, training: Training,
+def fit_captions(network: FromCaption, vocabulary: Vocabulary, pictures: Pictures, training: Training,
                  callbacks: Sequence[Callback] = ()) -> tuple[TrainState, Mapping[str, list[float]]]:
-    """Trains on pictures with captions; validation, patience and devices of `training` do not count."""
+    """Trains `captioned(network)` on pictures; validation, patience and devices of `training` do not count."""
     x = Captioned(tokens_of(vocabulary, pictures.captions), pictures.images)
     steps = training.epochs * (len(pictures.images) // training.batch_size)
-    return fit(ae, x, optimizer=optimizer_of(training.learning_rate, steps), key=jax.random.key(training.seed),
-               epochs=training.epochs, batch_size=training.batch_size, callbacks=callbacks)
+    return fit(captioned(network, steps=steps), x, optimizer=optimizer_of(training.learning_rate, steps),
+               key=jax.random.key(training.seed), epochs=training.epochs, batch_size=training.batch_size,
+               callbacks=callbacks)
 
 
 def train_captions(data: Dataset, training: Training, path: Path, *, compositions: int, command: str,
@@ -70,7 +71,8 @@ def train_captions(data: Dataset, training: Training, path: Path, *, composition
         raise InputError(f"--compositions {compositions} are fewer than a batch of {training.batch_size}")
     recipe = Recipe(runs.CAPTIONS, {"name": "from_caption", "words": len(vocabulary), **(network or {})},
                     {"name": "cross_entropy"}, options={"words_of": data.name})
-    ae = _build(recipe)
+    drawing = _network(recipe)
+    ae = captioned(drawing)
     config = {"command": command, "training": dataclasses.asdict(training), "seed": training.seed,
               "compositions": compositions,
               "data": {"name": data.name, "source": data.source, "sha256": data.digest, "shape": (SIDE, SIDE, 1),
@@ -79,7 +81,7 @@ def train_captions(data: Dataset, training: Training, path: Path, *, composition
     with runs.held(path):
         runs.clear(path)
         try:
-            state, history = fit_captions(ae, vocabulary, pictures, training,
+            state, history = fit_captions(drawing, vocabulary, pictures, training,
                                           (*callbacks, JsonLines(path / "metrics.jsonl")))
         except NonFiniteLossError as error:
             runs.save(path, recipe, error.state.params, {"status": str(error), **config})
@@ -113,12 +115,12 @@ def load_captions(path: str | Path) -> CaptionRun:
         raise InputError(f"{path} is no run of captions but of a {recipe.variant} autoencoder: train one with aejax "
                          "captions --output FOLDER")
     try:
-        ae, vocabulary = _build(recipe), Vocabulary(recipe.options["words_of"])
+        ae, vocabulary = captioned(_network(recipe)), Vocabulary(recipe.options["words_of"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path / 'config.json'} is damaged ({error}): train the run again") from error
     pair = Captioned(jax.ShapeDtypeStruct((1, LONGEST), np.int32), jax.ShapeDtypeStruct((1, SIDE, SIDE, 1), np.float32))
     return CaptionRun(path, config, ae, runs.read_params(path / "params.safetensors", ae, pair), vocabulary)
 
 
-def _build(recipe: Recipe) -> Autoencoder:
-    return captioned(FromCaption(**{name: value for name, value in recipe.network.items() if name != "name"}))
+def _network(recipe: Recipe) -> FromCaption:
+    return FromCaption(**{name: value for name, value in recipe.network.items() if name != "name"})

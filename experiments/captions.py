@@ -126,8 +126,9 @@ def rows_of_ours(record: Record, task: Task, seed: int, settings: dict) -> None:
         "typical pictures", "draws", "caption of the nearest code")]
     if all([record.done(name, settings) for name in names]):
         return
-    ae = captioned(FromCaption(words=len(task.vocabulary)))
-    state, history = fit_captions(ae, task.vocabulary, task.compositions(seed),
+    network = FromCaption(words=len(task.vocabulary))
+    ae = captioned(network)
+    state, history = fit_captions(network, task.vocabulary, task.compositions(seed),
                                   dataclasses.replace(task.training, seed=seed))
     typical, drawn = (imagine(ae, state.params, task.vocabulary, task.test.captions, key=key)
                       for key in (None, jax.random.key(seed)))

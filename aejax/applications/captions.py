@@ -32,8 +32,8 @@ from aejax.types import (
     Scalar,
 )
 
-KNOWN = 0.5   # of the training examples have an instance at first: were it all, z would learn to say what captions do
-PATIENCE = 0.4   # of the training, until all of them have one; by 0.6 of it all do
+KNOWN = 0.5      # of the training examples have an instance; the others show what the caption alone can say
+PATIENCE = 0.5   # of the training, until any has one: from the start, z would learn to say what captions do
 
 
 def captioned(network: FromCaption, *, beta: Scalar = 0.3, weight: Scalar = 0.02, steps: int | None = None,
@@ -47,7 +47,7 @@ def captioned(network: FromCaption, *, beta: Scalar = 0.3, weight: Scalar = 0.02
       network: reads and draws.
       beta: β > 0, what a nat of z costs in units of ℓ; small values let pictures differ more.
       weight: λ ≥ 0.
-      steps: of the training: the share of examples that have an instance then rises from a half to all.
+      steps: of the training: then no example has an instance in its first half, and every second one in the other.
 
     >>> network = FromCaption(words=5, side=16, patch=8, margin=2, width=4, hidden=8)
     >>> pair = Captioned(jnp.array([[1, 2, 0]]), jnp.zeros((1, 16, 16, 1)))
@@ -55,16 +55,15 @@ def captioned(network: FromCaption, *, beta: Scalar = 0.3, weight: Scalar = 0.02
     >>> ae.encode(ae.init(jax.random.key(0), pair), Captioned(pair.tokens, None)).shape == (1, network.code_dim)
     True
     """
-    plain = cross_entropy()
-    of_images = plain._replace(per_example=lambda output, x: plain.per_example(output, x.images), nats=None)
+    binary = cross_entropy()
+    of_images = binary._replace(per_example=lambda output, x: binary.per_example(output, x.images), nats=None)
 
     def at(known: Scalar) -> Autoencoder:
         return autoencoder(network, bottleneck=instances(network, beta, known), reconstruction=of_images,
                            penalty=disagreement, weight=weight)
-    if steps is None:
-        return at(KNOWN)
-    return at(1.0)._replace(scheduled=lambda step: at(KNOWN + (1 - KNOWN) * jnp.clip(
-        5 * (step / steps - PATIENCE), 0.0, 1.0)))
+    plain = at(KNOWN)
+    return plain if steps is None else plain._replace(
+        scheduled=lambda step: at(KNOWN * (step >= PATIENCE * steps)))
 
 
 def instances(network: FromCaption, beta: Scalar, known: Scalar) -> Bottleneck:
@@ -91,9 +90,9 @@ def instances(network: FromCaption, beta: Scalar, known: Scalar) -> Bottleneck:
 
 
 def disagreement(network: Network, params: Params, key: Key, x: Captioned, code: Array) -> Float[Array, " batch"]:
-    """Ω: half the squared distance between the slots of a picture and those of its caption."""
+    """Ω: half the squared distance between the slots of a picture and those of its caption, which do not give way."""
     looked = network.apply({"params": params}, x.images, method="look")
-    return 0.5 * jnp.sum(jnp.square(looked - code[:, : looked.shape[1]]), axis=1)
+    return 0.5 * jnp.sum(jnp.square(looked - jax.lax.stop_gradient(code[:, : looked.shape[1]])), axis=1)
 
 
 def tokens_of(vocabulary: Vocabulary, captions: Sequence[str]) -> np.ndarray:

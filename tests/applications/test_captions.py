@@ -93,6 +93,17 @@ def test_cost_is_the_divergence_of_the_known_half(params, pairs):
     np.testing.assert_array_equal(codes[:, :, :12], np.broadcast_to(h[:, :12], codes[:, :, :12].shape))
 
 
+def test_no_instance_is_known_at_first():
+    """Of ten steps, the last five may know the instance of an example, as an autoencoder without steps does."""
+    pair = Captioned(jnp.ones((64, 2), jnp.int32), jnp.zeros((64, 16, 16, 1)))
+    scheduled = captions.captioned(NETWORK, weight=0.0, steps=10).scheduled
+    params = AE.init(jax.random.key(0), pair)
+    found = [jax.jit(scheduled(step).loss)(params, jax.random.key(1), pair)[1] for step in (4, 5)]
+    late = captions.captioned(NETWORK, weight=0.0).loss(params, jax.random.key(1), pair)[1]
+    assert found[0]["loss"] == pytest.approx(float(found[0]["reconstruction"]))   # nothing is paid for
+    assert found[1]["loss"] == pytest.approx(float(late["loss"])) and found[1]["loss"] > found[1]["reconstruction"]
+
+
 def test_the_slots_that_are_looked_at_meet_those_of_the_captions(params, pairs):
     x = Captioned(pairs.tokens, jnp.asarray(pairs.images) / 255)
     found = captions.disagreement(NETWORK, params, jax.random.key(0), x, AE.encode(params, pairs))

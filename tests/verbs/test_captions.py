@@ -49,7 +49,7 @@ def test_imagine_draws_what_the_grammar_does_not_have(aejax, trained, caplog, ca
     assert "drawn all the same" in caplog.text + capsys.readouterr().err
 
 
-REFUSED = {"an unknown word": ((CAPTION.replace("dark", "darc"),), "unknown word 'darc'; the nearest known word is 'dark'"),
+REFUSED = {"an unknown word": (("a darc three",), "unknown word 'darc'; the nearest known word is 'dark'"),
            "no word": (("",), "1 to 24 words"), "no picture": ((CAPTION, "--output", "a.txt"), "name a picture"),
            "a seed": ((CAPTION, "--seed", -1), "--seed must be at least 0"),
            "a spread": ((CAPTION, "--spread", -1), "spread")}
