@@ -33,7 +33,7 @@ from aejax.types import (
 )
 
 KNOWN = 0.5      # of the training examples have an instance; the others show what the caption alone can say
-PATIENCE = 0.5   # of the training, until any has one: from the start, z would learn to say what captions do
+PATIENCE = 0.3   # of the training, until any has one: from the start, z would learn to say what captions do
 
 
 def captioned(network: FromCaption, *, beta: Scalar = 0.3, weight: Scalar = 0.02, steps: int | None = None,

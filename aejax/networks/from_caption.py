@@ -96,7 +96,7 @@ class FromCaption(nn.Module):
         tokens, images = x if isinstance(x, Captioned) else (x, None)
         seen = None if images is None else self._see(images)
         looked = None if seen is None else self._slots(self.picture(seen))   # also with a caption: `init` must see it
-        slots = looked if tokens is None else self._read(tokens)
+        slots = looked if tokens is None else self._read(jnp.asarray(tokens))
         instance = jnp.zeros((*slots.shape[:2], 2 * self.instance_dim))
         if seen is not None:
             spread = jnp.broadcast_to(seen[:, None], (*slots.shape[:2], self.hidden))

@@ -63,10 +63,11 @@ def test_slots_do_not_see_each_other(params, apply):
     """1 − x̂ of two slots is the product of what each leaves dark."""
     code = np.random.default_rng(1).normal(size=(1, 16)).astype(np.float32)
     swapped = np.concatenate([code[:, 5:10], code[:, :5], code[:, 13:], code[:, 10:13]], axis=1)
+    code, swapped = jnp.asarray(code), jnp.asarray(swapped)
     np.testing.assert_allclose(apply(code, "decode"), apply(swapped, "decode"), rtol=1e-4, atol=1e-5)
-    behind = np.concatenate([code, np.ones((1, 6), np.float32)], axis=1)   # variances, as `init` passes them
+    behind = jnp.concatenate([code, jnp.ones((1, 6))], axis=1)   # variances, as `init` passes them
     np.testing.assert_array_equal(apply(behind, "decode"), apply(code, "decode"))
-    assert np.isfinite(jax.grad(lambda c: apply(c, "decode").sum())(jnp.asarray(code))).all()
+    assert np.isfinite(jax.grad(lambda c: apply(c, "decode").sum())(code)).all()
 
 
 def test_unusable_sides_are_refused():

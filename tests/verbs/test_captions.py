@@ -77,7 +77,7 @@ def test_describe(aejax, trained, tmp_path, capsys, monkeypatch):
     (folder / "c.png").write_bytes(b"no picture")
     assert aejax("describe", trained, folder) == 3
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(": ")[0] for line in lines] == ["a.png", "b.png"]
+    assert [line.split(": ")[0] for line in lines] == ["a", "b"]
     assert all(WORDS.parse(line.split(": ")[1]) in few for line in lines)
 
 
