@@ -5,14 +5,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from aejax import figures, metrics
+from aejax.applications import generation
 from aejax.applications.reconstruction import reconstruct
 from aejax.data import Dataset
 from aejax.measuring import Results, results
 from aejax.recipes import Recipe, build
 from aejax.report import Column, Picture, Table, Text, provenance, write_page
+from aejax.run_priors import DECLARED
 from aejax.runs import clear, environment, write_json
 from aejax.types import Callback, InputError
 from aejax.workflows import Trained, Training, check_enough, check_training, train_run
@@ -155,6 +158,13 @@ def _pictures(folder: Path, data: Dataset, trained: Mapping[str, Trained], found
         "The same images corrupted, and each model's output" + (
             "; the last row is the best linear map from corrupted to clean" if linear[1] else "") +
         ". Only a denoising network was trained for this."))
+    drawn = {name: t for name, t in trained.items() if t.recipe.variant in DECLARED}
+    if drawn:
+        rows = [(name, unit(_samples(t, data, seed))) for name, t in drawn.items() for seed in range(3)]
+        figures.image_rows(folder / "samples.png", rows)
+        pictures["Samples"] = Picture(folder / "samples.png", (
+            "What becomes of codes drawn from N(0, I), which these models are trained towards; none chosen. aejax "
+            "sample draws more, and from other distributions."))
     kernels = {name: np.asarray(t.params["encoder_kernel_0"]).T.reshape(-1, *data.shape)
                for name, t in trained.items() if "encoder_kernel_0" in t.params}
     if kernels:
@@ -163,3 +173,9 @@ def _pictures(folder: Path, data: Dataset, trained: Mapping[str, Trained], found
             "The first 32 kernels of each encoder, all on one scale. Where the pixels never change the loss puts no "
             "pressure on the weights: there a standard network's kernels keep their random start."))
     return pictures
+
+
+def _samples(trained: Trained, data: Dataset, seed: int) -> np.ndarray:
+    """Ten, of codes drawn from N(0, I)."""
+    prior = generation.fit_prior("normal", trained.ae, trained.params, data.train[:1], key=jax.random.key(0))
+    return generation.sample(trained.ae, trained.params, prior, jax.random.key(seed), 10)

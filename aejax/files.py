@@ -4,6 +4,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +17,8 @@ from aejax.errors import InputError
 MAX_PIXELS = 100_000_000   # one picture; larger ones are refused, not decompressed
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 SUMS = "SHA256SUMS"
-__all__ = ["MAX_PIXELS", "PICTURE_SUFFIXES", "SUMS", "InputError", "atomic", "checksums", "damage", "is_grey", "opened",
-           "read_picture", "resize", "write_array", "write_picture", "writing"]
+__all__ = ["MAX_PIXELS", "PICTURE_SUFFIXES", "SUMS", "InputError", "atomic", "checksums", "damage", "is_grey",
+           "new_folder", "opened", "read_picture", "resize", "write_array", "write_picture", "writing"]
 
 
 @contextlib.contextmanager
@@ -45,6 +46,41 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
             os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def new_folder(folder: Path, *, overwrite: bool, mark: str, kind: str) -> Iterator[Path]:
+    """Yields a temporary folder that takes the place of `folder` when the block ends without an error.
+
+    Args:
+      folder: missing, empty, or one that may be replaced.
+      overwrite: whether it may.
+      mark: a file that folders of this kind have; what has it not is never replaced.
+      kind: its name for people, "saved estimator".
+
+    Raises:
+      InputError: another folder, or one that holds something without `overwrite`; it cannot be written.
+    """
+    old = folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))
+    if old and not (folder / mark).is_file():
+        raise InputError(f"{folder} exists, and is no {kind}: choose another folder")
+    if old and not overwrite:
+        raise InputError(f"{folder} already holds a {kind}: choose another folder, or pass "
+                         "overwrite=True (--overwrite)")
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        new = temporary / "new"
+        with writing(folder):
+            new.mkdir()
+        yield new
+        with writing(folder):
+            if old:
+                os.rename(folder, temporary / "old")
+            os.rename(new, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from aejax import corruptions, losses, networks, variants
 from aejax.types import Autoencoder, Corruption, InputError, Network, Range, ReconstructionLoss
 
 NETWORKS = {"dense": networks.Dense, "convolutional": networks.Convolutional, "spatial": networks.Spatial,
-            "unet": networks.UNet}
+            "style": networks.Style, "unet": networks.UNet}
 UNBOUNDED = ("adversarial", "regularised", "vector_quantised", "wasserstein")   # variants whose code should be free
 CORRUPTIONS = ("identity", "masking_noise", "gaussian_noise", "salt_and_pepper_noise", "poisson_noise",
                "signal_dependent_noise", "block_mask", "hidden_regions", "downsample")

@@ -102,6 +102,25 @@ def write_page(path: str | Path, title: str, lead: str, sections: Sequence[tuple
     return Path(path).resolve()
 
 
+def add_section(path: str | Path, heading: str, parts: Sequence[Any]) -> None:
+    """Adds a section to the end of a page of `write_page`, in place of an earlier one that was added by that heading.
+
+    What is no such page stays as it is.
+    """
+    text = Path(path).read_text()
+    begin, end = f"<!-- added: {html.escape(heading)} -->", "<!-- end of what was added -->"
+    head, found, tail = text.partition(begin)
+    rest = tail.partition(end)[2] if found else ""
+    if not found:
+        head, found, tail = text.rpartition("</body>")
+        rest = f"{found}{tail}"
+        if not found:
+            return
+    section = f"<h2>{html.escape(heading)}</h2>" + "\n".join(part.html() for part in parts)
+    with atomic(path) as temporary:
+        temporary.write_text(f"{head}{begin}{section}{end}{rest}")
+
+
 def provenance(command: str, config: dict[str, Any]) -> list[Text]:
     """The section that lets a reader repeat the result: exact command, data, versions, device."""
     return [Text(command, code=True), Text(json.dumps(config, indent=1), code=True)]

@@ -28,8 +28,9 @@ from aejax.types import Autoencoder, Batch, InputError, Params
 
 CAPTIONS = "captions"                 # the variant of runs of captions, see `captioning`
 CODEC = "compression.safetensors"   # of runs that compress, see `codecs`
+PRIORS = "priors"                 # folder of distributions of the codes, see `run_priors`
 PARTS = ("checkpoints", "config.json", "metrics.jsonl", "params.safetensors", CODEC, "figures", "report.html",
-         "results.json", "threshold.json", "detector.safetensors")
+         "results.json", PRIORS, "tensorboard", "threshold.json", "detector.safetensors", "wandb")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -197,3 +197,51 @@ def test_pca_is_coded_in_full_and_sheets_keep_images():
     assert size < x[:250].size
     pages = list(classical.sheets(x, 9))
     assert pages[0].shape == (12, 12) and np.array_equal(classical.unsheeted(pages, (4, 4, 1), 300, 9), x)
+
+
+def test_mixtures_of_styles_are_told_apart():
+    from experiments import style
+    a, b = np.zeros((2, 4, 4, 1)), np.zeros((2, 4, 4, 1))
+    a[:, :2], b[:, :, :2] = 0.4, 0.8
+    a[1] *= 2
+    np.testing.assert_allclose(style.overlap(a > style.EDGE, b > style.EDGE), 4 / 12)
+    np.testing.assert_allclose(style.brightness(a), [0.4, 0.8])
+    np.testing.assert_allclose(style.brightness(0 * a), 0)
+    assert style.correlation(np.arange(3.0), -2 * np.arange(3.0)) == pytest.approx(-1)
+    assert style.correlation(np.ones(3), np.arange(3.0)) == 0
+    none = np.zeros((2, 4, 4, 1)) > 0
+    np.testing.assert_array_equal(style.overlap(none, none), 1)
+
+
+def test_tables_of_styles_are_means_over_seeds():
+    from experiments import _tables_style as tables
+    rows = [{"name": f"{name}, seed {seed}", "metric": metric, "value": 0.5 + seed, "n": 7, "seeds": [seed]}
+            for seed in (0, 1) for name in ("style", "convolutional")
+            for metric in ("reconstruction MSE", "parameters")]
+    rows += [{"name": f"style, seed {seed}, {kind}, {way}", "metric": "class of A", "value": 40.0 * seed, "n": 5,
+              "seeds": [seed]} for seed in (0, 1) for kind in tables.KINDS for way in tables.WAYS]
+    results = {"rows": rows, "command": "c", "device": "d", "minutes": 3.2}
+    text = tables.quality(results)
+    assert "| style | 1 ± 1 | – | – | 1.0000 ± 0.7071 |" in text and "7 test images" in text and "2 seeds" in text
+    mixed = tables.mixing(results)
+    assert mixed.count("| fine | 20 ± 28 | – |") == 2 and "5 pairs" in mixed and "\n\n| the same class" in mixed
+
+
+def test_samples_are_compared_seed_by_seed():
+    from experiments import _tables_generation as tables
+    values = {("variational", "normal"): [80.0, 100.0], ("variational", "mixture"): [60.0, 70.0],
+              ("regularised, l2", "mixture"): [20.0, 50.0], ("regularised, l2", "flow"): [40.0, 50.0],
+              ("regularised, l2", "normal"): [90.0, 90.0], ("PCA", "mixture"): [70.0, 70.0]}
+    rows = [{"name": f"mnist, {model}, {prior}, seed {seed}", "metric": tables.DISTANCE, "value": value, "n": 7,
+             "seeds": [seed]} for (model, prior), pair in values.items() for seed, value in enumerate(pair)]
+    rows.append({"name": "mnist, training images", "metric": tables.DISTANCE, "value": 1.5, "n": 7, "seeds": [0]})
+    results = {"rows": rows, "command": "c", "device": "d", "minutes": 3}
+    text = tables.distances(results, data="mnist")
+    assert "| regularised, l2 | – | 90.0 ± 0.0 | – | **35.0 ± 21.2** | 45.0 ± 7.1 |" in text
+    assert "| *PCA of the same width, cut to the range* | – | – | – | 70.0 ± 0.0 | – |" in text
+    assert "training images get 1.5" in text and "7 samples" in text and "2 seeds" in text
+    assert "| regularised, l2 | 3.00 ± 1.41 | 2.00 ± 0.00 |" in tables.gain(results, data="mnist")
+    assert "| regularised, l2, mixture | 35.0 ± 21.2 | – |" in tables.measures(results, data="mnist")
+    for table in tables.TABLES.values():
+        assert table({"rows": []}) == "Not measured yet.\n"
+    assert tables.quantised(results, data="mnist") == "Not measured yet.\n"

@@ -11,14 +11,16 @@ from aejax.export import PLATFORMS, Program, load, lower, programs
 from aejax.types import InputError
 
 OPTIMIZER = optax.adam(1e-2)
-CASES = [*variants.NAMES, "convolutional"]
+NETWORKS = {"convolutional": networks.Convolutional(shape=(6, 5, 1), code_dim=4, channels=(4,)),
+            "style": networks.Style(shape=(6, 5, 1), code_dim=4, channels=(4,), mapping_widths=(), style_dim=2)}
+CASES = [*variants.NAMES, *NETWORKS]
 
 
 @pytest.fixture(scope="module", params=CASES)
 def lowered(request, dense, images):
     """{name: (program, its StableHLO for all platforms)} of one autoencoder."""
-    network = networks.Convolutional(shape=(6, 5, 1), code_dim=4, channels=(4,))
-    ae = variants.standard(network) if request.param == "convolutional" else getattr(variants, request.param)(dense)
+    name = request.param
+    ae = variants.standard(NETWORKS[name]) if name in NETWORKS else getattr(variants, name)(dense)
     made = programs(ae, OPTIMIZER, images, batch_size=16)
     return {name: (program, lower(program)) for name, program in made.items()}
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aejax.files import write_picture
-from aejax.report import Column, Picture, Table, Text, provenance, write_page
+from aejax.report import Column, Picture, Table, Text, add_section, provenance, write_page
 
 EVIL = '<script>alert("1")</script> & <b>'
 
@@ -90,3 +90,16 @@ def test_a_single_model_is_not_called_best():
 
 def test_code_keeps_its_lines():
     assert Text("a\n <b>", code=True).html() == "<pre>a\n &lt;b&gt;</pre>"
+
+
+def test_a_section_is_added_once(tmp_path):
+    page = write_page(tmp_path / "page.html", "T", "L", [("First", [Text("one")])])
+    add_section(page, "Later & more", [Text("two")])
+    add_section(page, "Last", [Text("three")])
+    add_section(page, "Later & more", [Text("four")])
+    text = Reader(page.read_text()).text
+    assert "two" not in text and text.index("one") < text.index("four") < text.index("three")
+    assert text.count("Later & more") == 1
+    (tmp_path / "other.html").write_text("no page")
+    add_section(tmp_path / "other.html", "Later", [Text("five")])
+    assert (tmp_path / "other.html").read_text() == "no page"

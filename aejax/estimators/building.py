@@ -13,7 +13,7 @@ from aejax.recipes import LOSSES, NETWORKS, Recipe, build, build_corruption, bui
 from aejax.types import Autoencoder, InputError, Network, ReconstructionLoss
 
 WIDTHS = (128,)   # of a dense network where none are given
-CODES = ("dense", "convolutional")   # networks that have a code of a chosen width
+CODES = ("dense", "convolutional", "style")   # networks that have a code of a chosen width
 
 
 def describe_network(network: Any, *, shape: tuple[int, ...], code_dim: int | None, widths: Any,

@@ -9,14 +9,10 @@
 The folder appears whole or not at all. What is read back is checked before it is used, and no code comes out of it.
 """
 
-import contextlib
 import dataclasses
 import inspect
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +22,7 @@ import numpy as np
 from aejax.data import Standardiser
 from aejax.estimators.building import built, is_plain
 from aejax.estimators.door import Door
-from aejax.files import SUMS, checksums, writing
+from aejax.files import SUMS, checksums, new_folder, writing
 from aejax.recipes import Recipe, build_network
 from aejax.runs import environment, read_params, write_json, write_params
 from aejax.types import InputError
@@ -50,7 +46,8 @@ def save(estimator: Any, folder: str | Path, *, overwrite: bool) -> None:
     preprocess = {"shape": estimator.shape_, "range": estimator.autoencoder_.range,
                   "standardiser": scale and {"mean": scale.mean, "std": scale.std}}
     files = {"config.json": config, "preprocess.json": preprocess, **getattr(estimator, "_saved", dict)()}
-    with _new_folder(Path(folder).expanduser(), overwrite) as temporary:
+    with new_folder(Path(folder).expanduser(), overwrite=overwrite, mark="preprocess.json",
+                    kind="saved estimator") as temporary:
         write_params(temporary / "params.safetensors", estimator.params_)
         for name, content in files.items():
             write_json(temporary / name, content)
@@ -133,27 +130,3 @@ def _check_kind(cls: type, config: Any, folder: Path) -> None:
                          "use the version of aejax that its config.json names")
     if config.get("class") != cls.__name__:
         raise InputError(f"{folder} holds an {config.get('class')}: call {config.get('class')}.from_pretrained")
-
-
-@contextlib.contextmanager
-def _new_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
-    """A temporary folder that takes the place of `folder` when the block ends without an error."""
-    old = folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))
-    if old and not (folder / "preprocess.json").is_file():
-        raise InputError(f"{folder} exists, and is no saved estimator: choose another folder")
-    if old and not overwrite:
-        raise InputError(f"{folder} already holds an estimator: choose another folder, or pass overwrite=True")
-    with writing(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
-        new = temporary / "new"
-        with writing(folder):
-            new.mkdir()
-        yield new
-        with writing(folder):
-            if old:
-                os.rename(folder, temporary / "old")
-            os.rename(new, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

@@ -5,6 +5,7 @@ one symmetric scale that the figure states.
 """
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,10 @@ def image_rows(path: str | Path, rows: Sequence[tuple[str, np.ndarray]], *, titl
     """
     count = max(len(images) for _, images in rows)
     longest = max(len(label) for label, _ in rows)
-    figure = _figure(1.08 * cell * count + 0.075 * longest + 0.4, 1.08 * cell * len(rows) + (0.4 if title else 0.1)
+    across = 1.08 * cell * count + 0.075 * longest + 0.4
+    title = textwrap.fill(title, max(int(across / 0.08), 20))
+    figure = _figure(max(across, 1.6) if title else across,
+                     1.08 * cell * len(rows) + (0.22 + 0.18 * len(title.splitlines()) if title else 0.1)
                      + (0.2 if columns else 0.0))
     axes = figure.subplots()   # one for all: it costs as much as fifty images
     axes.set_anchor("E")   # what is over stays at the left, where labels may need it

@@ -13,8 +13,11 @@ FAMILIES = (   # in the order of `aejax --help`
     "compression",
     "latent",
     "walking",
+    "generation",
     "captions",
+    "explore",
     "data",
+    "sharing",
     "machine",
 )
 _MODULES = {family: importlib.import_module(f"{__name__}.{family}") for family in FAMILIES}

@@ -51,16 +51,24 @@ class Train(TrainingFlags, DeviceFlags, HostFlags, DataFlags):
     """Save every so many steps into OUTPUT/checkpoints; SIGTERM and Ctrl-C then save and stop."""
     resume: bool = False
     """Go on from the checkpoints in OUTPUT, or start where there are none; saves every 1000 steps if not told else."""
+    track: Annotated[str | None, arg(metavar="tensorboard,wandb", help_behavior_hint=OPTIONAL)] = None
+    """Also write the metrics, reconstructions and histograms of parameters for TensorBoard, into OUTPUT/tensorboard, or
+    for Weights & Biases, offline, into OUTPUT/wandb; or both."""
     patches: Size = None
     """Train on patches of this size, cut from a folder of pictures of any sizes, for example 64x64."""
     network: str = "dense"
-    """dense, convolutional, spatial: whose code is a small picture, or unet: with skip connections, for restoration."""
+    """dense, convolutional, spatial: whose code is a small picture, style: convolutional with a decoder after
+    StyleGAN2, or unet: with skip connections, for restoration."""
     code_dim: Int = None
     """Width of the code; 30 if not given. A unet and a spatial network have none to choose."""
     widths: Text = None
     """Hidden layers of a dense network, for example 512,256."""
     channels: Text = None
-    """Stages of a convolutional or spatial network or a unet, for example 16,32."""
+    """Stages of a convolutional, spatial or style network or a unet, for example 16,32."""
+    mapping_widths: Text = None
+    """Hidden layers from code to style, of a style network, for example 64,64."""
+    style_dim: Int = None
+    """Length of a style, of a style network."""
     vector_dim: Int = None
     """Values at each place of a spatial network's code; of each vector of vector_quantised."""
     activation: Name = None

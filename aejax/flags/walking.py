@@ -68,4 +68,21 @@ class Steer(OfRun):
     """Folder for the results."""
 
 
-VERBS = {"interpolate": Interpolate, "steer": Steer}
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Mix(OfRun):
+    """Mix the styles of images, by a run of aejax train VARIANT --network style: a picture of three tables, whose rows
+    keep the styles of A and take those of B, the columns, in the coarse, the middle or the fine layers."""
+
+    run: _Run
+    """Run folder."""
+    a: Positional[Annotated[str, arg(metavar="A")]]
+    """Numbers of test examples with commas between, or a picture or a folder of pictures."""
+    b: Positional[Annotated[str, arg(metavar="B")]]
+    """Likewise."""
+    psi: float = 1.0
+    """Draws all styles towards the mean of the training images' ones: 0 the mean, 1 as they are."""
+    output: Path = Path("mix.png")
+    """Picture to write."""
+
+
+VERBS = {"interpolate": Interpolate, "steer": Steer, "mix": Mix}

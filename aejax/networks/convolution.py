@@ -62,12 +62,12 @@ class Convolution(nn.Module):
         kernel = self.param("kernel", self.kernel_init, (3, 3, x.shape[-1], self.features))
         bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
         factors = PRECISIONS[self.precision]
-        padding = tuple(_same(size, self.stride) for size in x.shape[1:3])
+        padding = tuple(same_padding(size, self.stride) for size in x.shape[1:3])
         return convolve(x.astype(factors), kernel.astype(factors), stride=self.stride,
                         padding=padding) + bias[None, None, None]
 
 
-def _same(size: int, stride: int) -> tuple[int, int]:
+def same_padding(size: int, stride: int) -> tuple[int, int]:
     """Zeros before and after, so that ⌈size / stride⌉ places see 3 pixels each."""
     zeros = max((-(-size // stride) - 1) * stride + 3 - size, 0)
     return zeros // 2, zeros - zeros // 2

@@ -65,18 +65,27 @@ class Convolutional(nn.Module):
         step = 2 ** len(self.channels)
         return -(-self.shape[0] // step) * step, -(-self.shape[1] // step) * step
 
-    def setup(self):
+    @property
+    def inner(self) -> tuple[int, int, int]:
+        """Shape of the features that the code is made from."""
         step = 2 ** len(self.channels)
-        self.inner = (self.padded[0] // step, self.padded[1] // step, self.channels[-1])
-        factors = {"dtype": PRECISIONS[self.precision]}
+        return self.padded[0] // step, self.padded[1] // step, self.channels[-1]
+
+    def setup(self):
+        self._set_encoder_up()
+        self._set_decoder_up()
+
+    def _set_encoder_up(self) -> None:
         self.down = [Convolution(c, stride=2, precision=self.precision) for c in self.channels]
-        self.down_norms = [nn.GroupNorm(math.gcd(8, c), dtype=jnp.float32) for c in self.channels]
-        self.to_code = nn.Dense(self.code_outputs * self.code_dim, **factors)
-        self.from_code = nn.Dense(math.prod(self.inner), **factors)
+        self.down_norms = [nn.GroupNorm(norm_groups(c), dtype=jnp.float32) for c in self.channels]
+        self.to_code = nn.Dense(self.code_outputs * self.code_dim, dtype=PRECISIONS[self.precision])
+
+    def _set_decoder_up(self) -> None:
+        self.from_code = nn.Dense(math.prod(self.inner), dtype=PRECISIONS[self.precision])
         outputs = (*self.channels[-2::-1], self.shape[2])
         subpixel = repeat_phases(nn.initializers.lecun_normal())
         self.up = [Convolution(4 * c, kernel_init=subpixel, precision=self.precision) for c in outputs]
-        self.up_norms = [nn.GroupNorm(math.gcd(8, c), dtype=jnp.float32) for c in outputs[:-1]]
+        self.up_norms = [nn.GroupNorm(norm_groups(c), dtype=jnp.float32) for c in outputs[:-1]]
 
     def encode(self, x: Float[Array, "batch h w c"]) -> Float[Array, "batch code"]:
         """Convolutions of stride 2, then a dense layer."""
@@ -98,3 +107,8 @@ class Convolutional(nn.Module):
 
     def __call__(self, x: Float[Array, "batch h w c"]) -> Float[Array, "batch h w c"]:
         return self.decode(self.encode(x))
+
+
+def norm_groups(channels: int) -> int:
+    """How many groups of channels a stage is normalised in."""
+    return math.gcd(8, channels)

@@ -1,6 +1,7 @@
 """`VectorQuantised`: a network whose code is read as vectors of a codebook that is learnt beside it."""
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from aejax import codebooks
@@ -16,11 +17,10 @@ def codebook_of(params: Params) -> Float[Array, "size vector"]:
     Its vectors have to follow an encoder that learns as well, and in steps of one size for all parameters, as Adam
     takes them, those of a network's matrices are small for vectors of size 1.
 
-    >>> import jax.numpy as jnp
     >>> print(codebook_of({"codebook_tenth": jnp.array([[0.1, 0.2]])}))
     [[1. 2.]]
     """
-    tenth = params["codebook_tenth"]
+    tenth = jnp.asarray(params["codebook_tenth"])
     return UNIT * jax.lax.stop_gradient(tenth) + (tenth - jax.lax.stop_gradient(tenth))
 
 

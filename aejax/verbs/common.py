@@ -3,14 +3,17 @@
 import logging
 import math
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
+import numpy as np
 
 from aejax import data as sources
 from aejax.compare import COLUMNS
+from aejax.data.dataset import Standardiser
+from aejax.files import atomic
 from aejax.measuring import Row
 from aejax.runs import Run, device
 from aejax.types import InputError
@@ -74,15 +77,15 @@ def data_of(run: Run, *, data: str | None = None, data_dir: Path | None = None, 
     return found
 
 
-def refuse_to_replace(targets: Iterable[Path], overwrite: bool) -> None:
-    """Refuses results that are there already, unless `overwrite`; changes nothing.
+def refuse_to_replace(targets: Iterable[Path], overwrite: bool, flag: str = "output") -> None:
+    """Refuses results that are there already, unless `overwrite`; changes nothing. `flag` named the place.
 
     Raises:
       InputError: naming the first of them.
     """
     for target in targets:
         if target.exists() and not overwrite:
-            raise InputError(f"{target} exists: choose another --output, or add --overwrite")
+            raise InputError(f"{target} exists: choose another --{flag}, or add --overwrite")
 
 
 def readable(paths: Collection[Path], read: Callable[[Path], Picture], skipped: list[Path],
@@ -102,6 +105,20 @@ def readable(paths: Collection[Path], read: Callable[[Path], Picture], skipped: 
             skipped.append(path)
         else:
             yield path, picture
+
+
+def in_units(run: Run, x: np.ndarray) -> np.ndarray:
+    """Rows of a table in the units that it came in; images as they are."""
+    scale = run.config["data"]["standardiser"]
+    if scale is None:
+        return x
+    return Standardiser(*(np.asarray(scale[part], np.float32) for part in ("mean", "std"))).invert(x)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes a compressed .npz file, whole or not at all."""
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)
 
 
 def size(text: str | None, flag: str = "size") -> tuple[int, int] | None:

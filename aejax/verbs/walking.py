@@ -1,4 +1,4 @@
-"""`aejax interpolate` and `aejax steer`."""
+"""`aejax interpolate`, `aejax steer` and `aejax mix`."""
 
 import contextlib
 import json
@@ -16,16 +16,19 @@ from safetensors.numpy import save as serialise
 from aejax import data as sources
 from aejax import figures, metrics
 from aejax.applications import classifier as classifiers
-from aejax.applications import edits, interpolation, steering
+from aejax.applications import edits, interpolation, steering, style_mixing
+from aejax.applications.reconstruction import encode
 from aejax.autoencoder import to_range
-from aejax.data.dataset import Standardiser
 from aejax.files import atomic
+from aejax.recipes import build_loss, build_network
 from aejax.runs import Run, load
 from aejax.types import InputError
-from aejax.verbs.common import data_of, given, print_aligned, refuse_to_replace
+from aejax.verbs.common import data_of, given, in_units, print_aligned, refuse_to_replace, write_arrays
 
 logger = logging.getLogger("aejax")
 HELD_OUT = 1000   # test images on which a walk's errors are measured
+FOR_MEAN = 2000   # training images whose mean style is the mean
+MOST = 8          # images a side of a table of mixtures
 
 
 def interpolate(flags: Any, *, command: str) -> None:
@@ -42,14 +45,14 @@ def interpolate(flags: Any, *, command: str) -> None:
     a, b = (np.asarray(to_range(jnp.asarray(data.example(text)), run.ae.range)) for text in (flags.a, flags.b))
     data.say()
     paths = {name: interpolation.PATHS[name](run.ae, run.params, a, b, flags.steps) for name in names}
-    found = {"a": data.restore(a)[0], "b": data.restore(b)[0]}
+    found = {"a": in_units(run, a)[0], "b": in_units(run, b)[0]}
     for name, path in paths.items():
-        found[f"{name}_images"] = data.restore(np.asarray(path.images[0]))
+        found[f"{name}_images"] = in_units(run, np.asarray(path.images[0]))
         if path.codes is not None:
             found[f"{name}_codes"] = np.asarray(path.codes[0])
         if path.energies is not None:
             found[f"{name}_energies"] = np.asarray(path.energies[0])
-    _write_arrays(arrays, found)
+    write_arrays(arrays, found)
     unit = {name: np.asarray(metrics.to_unit(path.images[0], run.ae.range)) for name, path in paths.items()}
     print_aligned(_numbers(unit, data))
     if len(run.shape) != 3:   # no pictures
@@ -85,7 +88,7 @@ def steer(flags: Any, *, command: str) -> None:
                             batch_size=min(256, len(train)))
     walked = steering.steer(run.ae, learnt, shown, alphas)
     edited = steering.edited(run.ae, flags.edit, shown, alphas)
-    _write_arrays(arrays, {"alpha": alphas, "images": shown, "walked": walked, "edited": edited}
+    write_arrays(arrays, {"alpha": alphas, "images": shown, "walked": walked, "edited": edited}
                   | given(direction=learnt.direction))
     facts = {"edit": flags.edit, "walk": flags.walk, "joint": flags.joint, "limit": limit, "command": command}
     flat = traverse_util.flatten_dict(dict(learnt.parameters), sep="/")
@@ -102,6 +105,37 @@ def steer(flags: Any, *, command: str) -> None:
     listed = ", ".join(f"{alpha:g}" for alpha in alphas)
     figures.image_rows(figure, rows, title=f"{flags.edit}: alpha {listed} {edit.unit}")
     print(figure.resolve())
+
+
+def mix(flags: Any, *, command: str) -> None:
+    """`aejax mix RUN A B`: one picture of three tables of mixtures."""
+    if flags.output.suffix.lower() != ".png":
+        raise InputError(f"--output {flags.output}: the result is one picture; name a file that ends in .png")
+    if not 0 <= flags.psi <= 1:
+        raise InputError(f"--psi must be from 0 to 1, got {flags.psi:g}")
+    run = load(flags.run)
+    if run.recipe.network["name"] != "style" or run.recipe.variant == "quantised":
+        raise InputError(f"{run.path}: no styles in a {run.recipe.variant} {run.recipe.network['name']} network: "
+                         "train with --network style, and another variant than quantised")
+    refuse_to_replace([output := flags.output.expanduser()], flags.overwrite)
+    data = _Data(run, flags)
+    a, b = data.examples(flags.a), data.examples(flags.b)
+    network = build_network(run.recipe.network)
+    space = style_mixing.in_style_space(network, reconstruction=build_loss(run.recipe.reconstruction))
+
+    def of(x: np.ndarray) -> np.ndarray:
+        return style_mixing.styles(network, run.params, encode(run.ae, run.params, x))
+    styles = [of(a), of(b)]
+    if flags.psi < 1:
+        mean = of(data.dataset.train[:FOR_MEAN]).mean(axis=0)
+        styles = [style_mixing.truncate(each, mean, flags.psi) for each in styles]
+    data.say()
+    found = style_mixing.table(space, run.params, *styles, network.groups, layer_count=network.layer_count)
+    layers = {name: "layer " + ", ".join(map(str, group)) for name, group in network.groups.items()}
+    figures.mixtures(output, *(np.asarray(metrics.to_unit(x, run.ae.range)) for x in (a, b)), {
+        f"{name} styles of B ({layers[name]}),\nthe others of A": np.asarray(metrics.to_unit(images, run.ae.range))
+        for name, images in found.items()})
+    print(output.resolve())
 
 
 class _Data:
@@ -145,12 +179,18 @@ class _Data:
             logger.info("%s", note)
         return inputs.x
 
-    def restore(self, x: np.ndarray) -> np.ndarray:
-        """In the units of the run's table; images as they are."""
-        scale = self.run.config["data"]["standardiser"]
-        if scale is None:
-            return x
-        return Standardiser(*(np.asarray(scale[part], np.float32) for part in ("mean", "std"))).invert(x)
+    def examples(self, text: str) -> np.ndarray:
+        """(N, *shape): the test examples of these numbers, or all pictures of a file or folder; at most `MOST`."""
+        if text.replace(",", "").replace(" ", "").lstrip("+-").isdigit():
+            found = np.concatenate([self.test_example(each) for each in text.split(",")])
+        else:
+            inputs = sources.read_inputs(text, self.run.shape)
+            found = inputs.x
+            for note in inputs.notes:
+                logger.info("%s", note)
+        if len(found) > MOST:
+            raise InputError(f"{text}: {len(found)} images; a table has room for {MOST} a side")
+        return found
 
 
 @contextlib.contextmanager
@@ -187,11 +227,6 @@ def _free(flags: Any, *names: str) -> list[Path]:
     paths = [flags.output.expanduser() / name for name in names]
     refuse_to_replace(paths, flags.overwrite)
     return paths
-
-
-def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    with atomic(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)
 
 
 def _alphas(text: str) -> np.ndarray:

@@ -177,7 +177,7 @@ def test_a_file_cannot_write_elsewhere(coder, aejax, tmp_path, capsys, name, mon
     (("train", "standard", "--step", 1.0), "step does not apply to standard"),
     (("train", "quantised", "--pixel-epochs", 1, "--data", "CELLS"), "for pictures"),
     (("train", "quantised", "--network", "unet"), "leads past the code"),
-    (("sweep", "quantised", "--grid", "weight=0.1,0.2", "--pixel-epochs", 1), "do not apply to sweep")])
+    (("sweep", "quantised", "--grid", "weight=0.1,0.2", "--pixel-epochs", 1), "does not apply to sweep")])
 def test_bad_flags_of_training(made, aejax, capsys, arguments, message):
     assert aejax(*(made / "cells.csv" if a == "CELLS" else a for a in arguments), "--batch-size", 8) == 2
     error = capsys.readouterr().err

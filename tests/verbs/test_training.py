@@ -1,5 +1,4 @@
 import csv
-import dataclasses
 import json
 import shlex
 import shutil
@@ -12,15 +11,16 @@ from PIL import Image
 
 from aejax import runs
 from aejax.cli import main
-from aejax.flags.training import Sweep, Train
+from aejax.flags.training import Sweep
 from aejax.trackers import Progress
-from aejax.types import InputError
-from aejax.verbs.training import _measured, _recipe, _train_command
+from aejax.verbs.recipes import with_measured_noise
+from aejax.verbs.training import _train_command
 
 
 def test_train_writes_a_run(made):
     assert {p.name for p in (made / "run").iterdir()} == set(runs.PARTS) - {
-        "checkpoints", "threshold.json", "detector.safetensors", runs.CODEC}
+        "checkpoints", "threshold.json", "detector.safetensors", runs.CODEC, runs.PRIORS,
+        "tensorboard", "wandb"}
     run = runs.load(made / "run")
     assert run.recipe.corruption is None and run.recipe.variant == "denoising" and run.shape == (8, 8, 1)
     assert run.config["command"].startswith("aejax train denoising --data ")
@@ -59,55 +59,6 @@ def test_train_convolutional_into_its_own_folder(aejax, made, tmp_path, capsys, 
     assert network["name"] == "convolutional" and network["channels"] == [4]
 
 
-def test_flags_reach_the_recipe():
-    """One call of the parser with every flag of the recipe; nothing is trained."""
-    flags = Train(variant="contractive", widths="7,5", activation="relu", code_activation="sigmoid", tied=True,
-                  loss="mean_squared_error", output_activation="tanh", weight=0.5, method="jacfwd", chunk_size=3,
-                  precision="bfloat16")
-    recipe = _recipe(flags, (4, 4, 1), (0.0, 1.0))
-    assert recipe.network == {"name": "dense", "shape": [4, 4, 1], "code_dim": 30, "widths": [7, 5],
-                              "activation": "relu", "code_activation": "sigmoid", "tied": True, "precision": "bfloat16"}
-    assert recipe.reconstruction == {"name": "mean_squared_error", "activation": "tanh"}
-    assert recipe.options == {"weight": 0.5, "method": "jacfwd", "chunk_size": 3} and recipe.corruption is None
-    mask = _recipe(Train(variant="denoising", corruption="block_mask", block_size=2, fill=0.5), (4, 4, 1), None)
-    assert mask.corruption == {"name": "block_mask", "size": 2, "fill": 0.5}
-    assert mask.reconstruction == {"name": "squared_error", "activation": "identity", "range": None}
-    curved = _recipe(Train(variant="higher_order_contractive", std=0.25, hessian_weight=0.5), (4,), (0.0, 1.0))
-    assert curved.options == {"hessian_weight": 0.5, "std": 0.25} and curved.corruption is None
-    estimate = _recipe(Train(variant="contractive", method="hutchinson", samples=3), (4,), (0.0, 1.0))
-    assert estimate.options == {"method": "hutchinson", "samples": 3}
-    bound = _recipe(Train(variant="variational", beta=2.0, warm_up=9, free_bits=0.1), (4,), (0.0, 1.0))
-    assert bound.options == {"beta": 2.0, "warm_up": 9, "free_bits": 0.1}
-    weighted = _recipe(Train(variant="importance_weighted", samples=7), (4,), (0.0, 1.0))
-    assert weighted.options == {"samples": 7}
-    signed = _recipe(Train(variant="denoising", rate=0.25), (4,), (-1.0, 1.0))
-    assert signed.corruption == {"name": "masking_noise", "rate": 0.25}
-    assert signed.reconstruction["activation"] == "tanh"
-
-
-@pytest.mark.parametrize(("variant", "options"), [
-    ("wasserstein", {"weight": 20.0, "kernel": "rbf"}), ("regularised", {"regulariser": "spectral",
-                                                                         "regulariser_weight": 0.1}),
-    ("adversarial", {"weight": 0.2, "discriminator_widths": "8,4"}),
-    ("vector_quantised", {"codebook_size": 8, "vector_dim": 2, "commitment": 0.5})])
-def test_flags_of_variants_whose_code_is_free(variant, options):
-    recipe = _recipe(Train(variant=variant, code_dim=4, **options), (4, 4, 1), (0.0, 1.0))
-    assert recipe.network["code_activation"] == "identity"
-    widths = {"widths": [8, 4]} if options.pop("discriminator_widths", None) else {}
-    assert recipe.options == options | widths
-    chosen = _recipe(Train(variant=variant, code_activation="tanh"), (4, 4, 1), (0.0, 1.0))
-    assert chosen.network["code_activation"] == "tanh"
-    with pytest.raises(InputError, match="does not apply to standard"):
-        _recipe(Train(variant="standard", **options), (4, 4, 1), (0.0, 1.0))
-
-
-def test_a_spatial_network_has_vectors_to_choose():
-    recipe = _recipe(Train(variant="vector_quantised", network="spatial", vector_dim=3), (8, 8, 1), (0.0, 1.0))
-    assert recipe.network == {"name": "spatial", "shape": [8, 8, 1], "vector_dim": 3} and not recipe.options
-    with pytest.raises(InputError, match="a spatial network takes no code_dim"):
-        _recipe(Train(variant="standard", network="spatial", code_dim=3), (8, 8, 1), (0.0, 1.0))
-
-
 @pytest.mark.parametrize("variant", ["adversarial", "regularised", "wasserstein", "vector_quantised"])
 def test_train_writes_runs_of_every_kind_of_code(aejax, made, tmp_path, capsys, small, variant):
     spatial = variant == "vector_quantised"
@@ -117,32 +68,6 @@ def test_train_writes_runs_of_every_kind_of_code(aejax, made, tmp_path, capsys, 
     run = runs.load(tmp_path / "run")
     logs = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
     assert run.recipe.variant == variant and (logs["val_perplexity"] >= 1 if spatial else logs["val_loss"] > 0)
-
-
-def test_a_unet_has_no_code_to_choose_and_a_linear_output():
-    flags = Train(variant="denoising", network="unet", channels="4,8", corruption="poisson_noise", peak=20.0)
-    recipe = _recipe(flags, (8, 8, 3), (0.0, 1.0))
-    assert recipe.network == {"name": "unet", "shape": [8, 8, 3], "channels": [4, 8]}
-    assert recipe.reconstruction == {"name": "squared_error", "activation": "identity"}
-    assert recipe.corruption == {"name": "poisson_noise", "peak": 20.0}
-    signed = _recipe(dataclasses.replace(flags, corruption="hidden_regions", peak=None), (8, 8, 3), (-1.0, 1.0))
-    assert signed.reconstruction == {"name": "squared_error", "activation": "identity", "range": (-1.0, 1.0)}
-    assert signed.network["unknown"] == -3.0   # −1 of the [0, 1] scale
-    marked = _recipe(Train(variant="denoising", network="unet", rate=0.5, fill=-0.1), (8, 8, 1), (0.0, 1.0))
-    assert np.float32(marked.network["unknown"]) == np.float32(-0.1)
-    for seen in (Train(variant="denoising", network="unet", rate=0.5), Train(variant="denoising", fill=-1.0)):
-        assert "unknown" not in _recipe(seen, (8, 8, 1), (0.0, 1.0)).network   # black pixels, and another network
-
-
-def test_levels_and_blind_levels_reach_the_corruption():
-    def corruption(**given):
-        return _recipe(Train(variant="denoising", **given), (8, 8, 1), (0.0, 1.0)).corruption
-    assert corruption(corruption="gaussian_noise", std=0.3, blind=True) == {"name": "gaussian_noise", "std": [0.0, 0.3]}
-    assert corruption(blind=True) == {"name": "masking_noise", "rate": [0.0, 0.5]}
-    assert corruption(corruption="signal_dependent_noise", slope=0.02, floor=0.001, blind=True) == {
-        "name": "signal_dependent_noise", "slope": [0.0, 0.02], "floor": [0.0, 0.001]}
-    assert corruption(corruption="hidden_regions", rate=0.6) == {"name": "hidden_regions", "rate": [0.6, 0.6]}
-    assert corruption(corruption="hidden_regions", blind=True)["rate"] == [0.0, 0.9]
 
 
 def test_measured_noise_on_patches_of_unequal_pictures(aejax, tmp_path, capsys):
@@ -165,7 +90,7 @@ def test_measured_noise_on_patches_of_unequal_pictures(aejax, tmp_path, capsys):
     assert 0.5 * slope[1] + floor[1] == pytest.approx(0.01, rel=0.1)
     assert f"{floor[1]:.3g}" in first and run.shape == (8, 8, 1) and run.config["data"]["load"]["patches"] == [8, 8]
     swept = Sweep(variant="denoising", noise_from=tmp_path / "mine", patches="8x8", blind=True, network="unet")
-    words = _train_command(_measured(swept))   # what `sweep` prints for its best point
+    words = _train_command(with_measured_noise(swept))   # what `sweep` prints for its best point
     assert words.startswith("aejax train denoising --patches 8x8 --network unet --corruption signal_dependent_noise ")
     assert " --blind " in words and f"--slope {slope[1]}" in words and "noise-from" not in words
     capsys.readouterr()
@@ -222,3 +147,18 @@ def test_a_sweep_that_diverges_everywhere_ends_with_1(aejax, made, small, tmp_pa
                  "--grid", "learning_rate=1e30") == 1
     assert "every point diverged" in capsys.readouterr().err.splitlines()[-1]
     assert json.loads((tmp_path / "out" / "results.json").read_text())["best"] is None
+
+
+def test_a_training_is_tracked(aejax, small, noise, tmp_path):
+    pytest.importorskip("tensorboardX", reason="the extra tensorboard is not installed")
+    np.save("noise.npy", noise)
+    assert aejax("train", "standard", "--data", "noise.npy", "--track", "tensorboard", "--output", "run", *small) == 0
+    assert list((tmp_path / "run" / "tensorboard").glob("events.out.tfevents.*"))
+
+
+@pytest.mark.parametrize(("flags", "message"), [
+    (("train", "standard", "--track", "tensorbord"), "unknown tracker 'tensorbord': one of tensorboard, wandb"),
+    (("sweep", "denoising", "--grid", "rate=0.1,0.2", "--track", "wandb"), "--track does not apply to sweep")])
+def test_tracking_that_does_not_fit_is_refused(aejax, capsys, flags, message, tmp_path):
+    assert aejax(*flags) == 2
+    assert message in capsys.readouterr().err and not (tmp_path / "runs").exists()

@@ -3,9 +3,9 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
-from aejax import data, runs
-from aejax.applications import interpolation, steering
-from aejax.recipes import Recipe
+from aejax import data, figures, runs
+from aejax.applications import interpolation, steering, style_mixing
+from aejax.recipes import Recipe, build_network
 from aejax.workflows import Training, train_run
 
 RUN = ("interpolate", "RUN")
@@ -76,6 +76,49 @@ def test_steer_pictures_jointly_by_a_nonlinear_walk(aejax, made, tmp_path):
     assert walk == {"w", "first", "bias", "second"} and steering.WIDTH in saved["walk/step/first"].shape
     run = runs.load(made / "run")
     assert not np.array_equal(saved["autoencoder/encoder_kernel_0"], run.params["encoder_kernel_0"])
+
+
+@pytest.fixture(scope="module")
+def styled(aejax, made, tmp_path_factory, logger_as_it_was, small):
+    """A run whose network has styles."""
+    folder = tmp_path_factory.mktemp("styled") / "run"
+    with logger_as_it_was():
+        assert aejax("train", "standard", "--network", "style", "--channels", "2,4", "--mapping-widths", "3",
+                     "--style-dim", 2, "--data", made / "noise.npy", "--output", folder, *small) == 0
+    return folder
+
+
+def test_mix_test_examples_with_pictures(aejax, made, styled, tmp_path, capsys, is_png, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(figures, "mixtures", lambda path, *rest, **more: drawn.append((path, *rest)))
+    assert aejax("mix", styled, "0,3", made / "pictures", "--output", "none.png") == 0
+    (path, a, b, tables), run = drawn[0], runs.load(styled)
+    assert path.name == "none.png" and a.shape == b.shape == (2, 8, 8, 1) and len(tables) == 3
+    network = build_network(run.recipe.network)
+    assert (network.mapping_widths, network.style_dim, network.channels) == ((3,), 2, (2, 4))
+    space = style_mixing.in_style_space(network)
+    kept, taken = (np.asarray(space.encode(run.params, np.asarray(x, np.float32))) for x in (a, b))
+    fine = next(table for name, table in tables.items() if name.startswith("fine styles of B (layer 3, 4)"))
+    expected = style_mixing.mix(space, run.params, kept[1:], taken[:1], (3, 4), layer_count=5)
+    np.testing.assert_allclose(fine[1, 0], expected[0], atol=1e-5)
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert aejax("mix", styled, 0, "1,2", "--psi", 0.5) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "mix.png") and is_png(tmp_path / "mix.png")
+    assert aejax("mix", styled, 0, 1) == 2   # exists
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("RUN", 0, 1), ["no styles in a denoising dense network", "--network style"]),
+    (("STYLED", 0, 1, "--output", "mix.jpg"), ["mix.jpg", ".png"]), (("STYLED", 0, 1, "--psi", 2), ["--psi", "0 to 1"]),
+    (("STYLED", 0, 99), ["no test example 99"]), (("STYLED", 0, "1," * 8 + "1"), ["9 images", "room for 8"]),
+    (("STYLED", 0, "c.png"), ["c.png", "no such file"])])
+def test_what_cannot_be_mixed_is_one_line(aejax, made, styled, tmp_path, capsys, arguments, words):
+    places = {"RUN": made / "run", "STYLED": styled}
+    assert aejax("mix", *(places.get(word, word) for word in arguments)) == 2
+    error = capsys.readouterr().err
+    assert all(word in error for word in words), error
+    assert not list(tmp_path.glob("mix.*"))
 
 
 ERRORS = {
