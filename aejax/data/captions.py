@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from aejax.data.grammar import ROTATIONS, Group, Scene, Vocabulary, draw_scene
+from aejax.data.grammar import BRIGHTNESSES, PLACES, RELATIONS, ROTATIONS, SIZES, Group, Scene, Vocabulary
 from aejax.errors import InputError
 from aejax.files import resize
 
@@ -65,6 +65,22 @@ def draw_scenes(count: int, *, seed: int, held: bool | None = False) -> list[Sce
         if held is None or held_out(scene) == held:
             found.append(scene)
     return found
+
+
+def draw_scene(random: np.random.Generator, nouns: int = 10) -> Scene:
+    """A random scene: one group or, twice as often, two, in either order; every property is equally likely."""
+    if random.random() < 1 / 3:
+        return (_draw_group(random, int(random.integers(nouns)), PLACES[random.integers(5)], 3),)
+    first, second = random.choice(nouns, 2, replace=False).tolist()
+    places = list(RELATIONS.values())[random.integers(4)]
+    one = _draw_group(random, first, places[0], 2)
+    return one, _draw_group(random, second, places[1], 3 - one.count)
+
+
+def _draw_group(random: np.random.Generator, noun: int, place: str, most: int) -> Group:
+    count = 1 if place == "middle" else int(random.integers(1, most + 1))
+    size = "small" if count == 3 else SIZES[random.integers(2)]
+    return Group(noun, place, count, size, BRIGHTNESSES[random.integers(2)], ROTATIONS[random.integers(3)])
 
 
 def make(vocabulary: Vocabulary, images: np.ndarray, labels: np.ndarray, count: int, *, seed: int,

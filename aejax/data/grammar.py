@@ -165,22 +165,6 @@ def scenes(nouns: int = 10) -> Iterator[Scene]:
                 yield Group(first, one, counts[0], *look), Group(second, other, counts[1], *another)
 
 
-def draw_scene(random: np.random.Generator, nouns: int = 10) -> Scene:
-    """A random scene: one group or, twice as often, two, in either order; every property is equally likely."""
-    if random.random() < 1 / 3:
-        return (_draw_group(random, int(random.integers(nouns)), PLACES[random.integers(5)], 3),)
-    first, second = random.choice(nouns, 2, replace=False).tolist()
-    places = list(RELATIONS.values())[random.integers(4)]
-    one = _draw_group(random, first, places[0], 2)
-    return one, _draw_group(random, second, places[1], 3 - one.count)
-
-
-def _draw_group(random: np.random.Generator, noun: int, place: str, most: int) -> Group:
-    count = 1 if place == "middle" else int(random.integers(1, most + 1))
-    size = "small" if count == 3 else SIZES[random.integers(2)]
-    return Group(noun, place, count, size, BRIGHTNESSES[random.integers(2)], ROTATIONS[random.integers(3)])
-
-
 def _usual_size(count: int) -> str:
     return "small" if count == 3 else "large"
 

@@ -94,11 +94,12 @@ def test_cost_is_the_divergence_of_the_known_half(params, pairs):
 
 
 def test_no_instance_is_known_at_first():
-    """Of ten steps, the last five may know the instance of an example, as an autoencoder without steps does."""
+    """Of a hundred steps the last may know the instance of an example, as an autoencoder without steps does."""
     pair = Captioned(jnp.ones((64, 2), jnp.int32), jnp.zeros((64, 16, 16, 1)))
-    scheduled = captions.captioned(NETWORK, weight=0.0, steps=10).scheduled
+    scheduled = captions.captioned(NETWORK, weight=0.0, steps=100).scheduled
     params = AE.init(jax.random.key(0), pair)
-    found = [jax.jit(scheduled(step).loss)(params, jax.random.key(1), pair)[1] for step in (4, 5)]
+    found = [jax.jit(scheduled(step).loss)(params, jax.random.key(1), pair)[1]
+             for step in (round(100 * captions.PATIENCE) - 1, round(100 * captions.PATIENCE))]
     late = captions.captioned(NETWORK, weight=0.0).loss(params, jax.random.key(1), pair)[1]
     assert found[0]["loss"] == pytest.approx(float(found[0]["reconstruction"]))   # nothing is paid for
     assert found[1]["loss"] == pytest.approx(float(late["loss"])) and found[1]["loss"] > found[1]["reconstruction"]

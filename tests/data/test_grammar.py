@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from aejax.data import grammar
-from aejax.data.grammar import Group, Vocabulary, draw_scene, scenes
+from aejax.data.captions import draw_scene
+from aejax.data.grammar import Group, Vocabulary, scenes
 from aejax.errors import InputError
 
 WORDS = Vocabulary("fashion_mnist")
