@@ -33,10 +33,10 @@ from aejax.types import (
 )
 
 KNOWN = 0.5      # of the training examples have an instance; the others show what the caption alone can say
-PATIENCE = 0.3   # of the training, until any has one: from the start, z would learn to say what captions do
+PATIENCE = 0.3   # of the training, before any has one: from the start, z would learn to say what captions do
 
 
-def captioned(network: FromCaption, *, beta: Scalar = 0.3, weight: Scalar = 0.02, steps: int | None = None,
+def captioned(network: FromCaption, *, beta: Scalar = 1.0, weight: Scalar = 0.02, steps: int | None = None,
               ) -> Autoencoder:
     """An autoencoder of `Captioned` batches, of which `encode` also takes captions alone, or pictures alone.
 
@@ -45,9 +45,9 @@ def captioned(network: FromCaption, *, beta: Scalar = 0.3, weight: Scalar = 0.02
 
     Args:
       network: reads and draws.
-      beta: β > 0, what a nat of z costs in units of ℓ; small values let pictures differ more.
+      beta: β > 0, what a nat of z costs; small values let draws differ more, and then also in what captions say.
       weight: λ ≥ 0.
-      steps: of the training: then no example has an instance in its first half, and every second one in the other.
+      steps: of the training: then no example has an instance in its first `PATIENCE`, and every second one after that.
 
     >>> network = FromCaption(words=5, side=16, patch=8, margin=2, width=4, hidden=8)
     >>> pair = Captioned(jnp.array([[1, 2, 0]]), jnp.zeros((1, 16, 16, 1)))

@@ -23,7 +23,7 @@ class FromCaption(nn.Module):
     makes of each slot a patch, and for rows and for columns a distribution over places where it goes; the canvas is
     x̂ = 1 − Π_s (1 − canvas_s), so that what one slot draws does not depend on the others. Nothing tells the network
     which object belongs to which slot, nor where objects stand: both are learnt from pictures. A second encoder reads
-    slots and instances from a picture.
+    slots from a picture; an instance is read where its slot draws.
 
     `encode` gives the slots, then mean and log-variance of the instances given caption and picture: zeros, the prior's,
     where there is no picture.
@@ -82,7 +82,7 @@ class FromCaption(nn.Module):
         self.slot = self.param("slot", nn.initializers.normal(1.0), (self.slots, self.width))
         self.convolutions = [Convolution(24), Convolution(32, stride=2)]
         self.seen, self.picture = nn.Dense(self.hidden), nn.Dense(self.fixed_dim)
-        self.instance = [nn.Dense(64), nn.Dense(2 * self.instance_dim)]
+        self.instance = [nn.Dense(self.hidden // 2), nn.Dense(2 * self.instance_dim)]
         self.what = [nn.Dense(self.hidden), nn.Dense(self.patch**2)]
         self.where = [nn.Dense(self.hidden // 2), nn.Dense(2 * len(self.offsets) + 1)]
 
@@ -98,9 +98,8 @@ class FromCaption(nn.Module):
         looked = None if seen is None else self._slots(self.picture(seen))   # also with a caption: `init` must see it
         slots = looked if tokens is None else self._read(jnp.asarray(tokens))
         instance = jnp.zeros((*slots.shape[:2], 2 * self.instance_dim))
-        if seen is not None:
-            spread = jnp.broadcast_to(seen[:, None], (*slots.shape[:2], self.hidden))
-            instance = _through(self.instance, jnp.concatenate([spread, slots], axis=-1))
+        if images is not None:
+            instance = _through(self.instance, jnp.concatenate([self._cut(images, slots), slots], axis=-1))
         mean, log_var = jnp.split(instance, 2, axis=-1)
         return jnp.concatenate([part.reshape(slots.shape[0], -1) for part in (slots, mean, log_var)], axis=1)
 
@@ -111,16 +110,29 @@ class FromCaption(nn.Module):
     def decode(self, code: Float[Array, "batch numbers"]) -> Float[Array, "batch h w 1"]:
         """The picture's logits; what stands behind the first `code_dim` numbers is left out."""
         parts = code[:, : self.fixed_dim], code[:, self.fixed_dim: self.code_dim]
-        slots = jnp.concatenate([part.reshape(code.shape[0] * self.slots, -1) for part in parts], axis=-1)
-        patch = jax.nn.sigmoid(_through(self.what, slots) - 2).reshape(-1, self.patch, self.patch)   # dark at first
+        slots, instance = (part.reshape(code.shape[0] * self.slots, -1) for part in parts)
+        patch = _through(self.what, jnp.concatenate([slots, instance], axis=-1)) - 2   # dark at first
+        rows, columns, there = self._placed(slots)
+        drawn = rows @ jax.nn.sigmoid(patch).reshape(-1, self.patch, self.patch) @ columns.swapaxes(1, 2)
+        drawn = drawn * there[:, None]
+        drawn = drawn.reshape(code.shape[0], self.slots, self.side, self.side, 1)
+        light = GROUND - jnp.sum(jnp.log1p(-drawn), axis=1)   # −log(1 − x̂)
+        return light + jnp.log(-jnp.expm1(-light))
+
+    def _placed(self, slots: Float[Array, "many numbers"]) -> tuple[Array, Array, Array]:
+        """Which rows and which columns of the canvas those of the patch fall on, and how much there is of it."""
         places = _through(self.where, slots)
         down, across = jax.nn.softmax(places[:, :-1].reshape(-1, 2, len(self.offsets)), axis=-1).swapaxes(0, 1)
         shift = np.arange(self.side)[:, None] == self.offsets[:, None, None] + np.arange(self.patch)
         rows, columns = (jnp.tensordot(place, jnp.asarray(shift, place.dtype), 1) for place in (down, across))
-        drawn = rows @ patch @ columns.swapaxes(1, 2) * jax.nn.sigmoid(places[:, -1:] + 1)[..., None]
-        drawn = drawn.reshape(code.shape[0], self.slots, self.side, self.side, 1)
-        light = GROUND - jnp.sum(jnp.log1p(-drawn), axis=1)   # −log(1 − x̂)
-        return light + jnp.log(-jnp.expm1(-light))
+        return rows, columns, jax.nn.sigmoid(places[:, -1:] + 1)
+
+    def _cut(self, images: Float[Array, "batch h w 1"], slots: Float[Array, "batch slots numbers"],
+             ) -> Float[Array, "batch slots pixels"]:
+        """What the picture shows where each slot would draw."""
+        rows, columns, _ = self._placed(jax.lax.stop_gradient(slots).reshape(-1, self.slot_dim))
+        whole = jnp.repeat(images[..., 0], self.slots, axis=0)
+        return (rows.swapaxes(1, 2) @ whole @ columns).reshape(*slots.shape[:2], -1)
 
     def _read(self, tokens: Int[Array, "batch words"]) -> Float[Array, "batch slots numbers"]:
         known, x = tokens > 0, self.embed(tokens)
