@@ -25,11 +25,11 @@ class Captions:
     """Folder with IDX files or prepared sets; AEJAX_DATA_DIR if not given."""
     compositions: int = 40_000
     """Pictures to train on."""
-    epochs: int = 10
+    epochs: int = 12
     """Passes over them."""
-    batch_size: int = 128
+    batch_size: int = 64
     """Examples a step."""
-    learning_rate: float = 4e-3
+    learning_rate: float = 3e-3
     """Of Adam, at most."""
     seed: int = 0
     """Of parameters, noise, order and pictures."""
