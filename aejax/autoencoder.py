@@ -74,7 +74,7 @@ def autoencoder(
         raise InputError(f"{type(network).__name__} leads past the code (it has a method reconstruct), so that another "
                          "bottleneck than point would bind nothing; choose another network")
 
-    def apply(params: Params, x: ArrayLike, method: str) -> Array:
+    def apply(params: Params, x: Batch, method: str) -> Array:
         return network.apply({"params": params}, x, method=method)
 
     def through(module: Network, x: Batch) -> Array:
@@ -188,7 +188,7 @@ def _enter(network: Network, range: Range | None, x: Batch) -> Batch:
     return x.reshape(x.shape[0], -1) if getattr(network, "flat", False) else x
 
 
-def corrupt(corruption: Corruption, key: Key, x: Array, range: Range | None) -> Array:
+def corrupt(corruption: Corruption, key: Key, x: Batch, range: Range | None) -> Batch:
     """x̃ ~ p(x̃|x) for x in `range`: the corruption works on the [0, 1] scale; untouched values stay, bit for bit.
 
     >>> from aejax.corruptions import masking_noise

@@ -24,8 +24,9 @@ import aejax
 from aejax.files import atomic
 from aejax.locking import locked
 from aejax.recipes import Recipe, build
-from aejax.types import Autoencoder, InputError, Params
+from aejax.types import Autoencoder, Batch, InputError, Params
 
+CAPTIONS = "captions"                 # the variant of runs of captions, see `captioning`
 CODEC = "compression.safetensors"   # of runs that compress, see `codecs`
 PRIORS = "priors"                 # folder of distributions of the codes, see `run_priors`
 PARTS = ("checkpoints", "config.json", "metrics.jsonl", "params.safetensors", CODEC, "figures", "report.html",
@@ -143,8 +144,9 @@ def write_params(path: Path, params: Params) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def read_params(path: Path, ae: Autoencoder, shape: Sequence[int], advice: str = "train the run again") -> Params:
-    """Parameters of an autoencoder of data of `shape`, from the file `path`.
+def read_params(path: Path, ae: Autoencoder, shape: Sequence[int] | Batch, advice: str = "train the run again",
+                ) -> Params:
+    """Parameters of an autoencoder from the file `path`; `shape` is that of a datum, or a batch of any other kind.
 
     Raises:
       InputError: damaged, or not of this autoencoder; it ends with the advice.
@@ -153,7 +155,9 @@ def read_params(path: Path, ae: Autoencoder, shape: Sequence[int], advice: str =
         params = jax.tree.map(jnp.asarray, traverse_util.unflatten_dict(load_file(path), sep="/"))
     except SafetensorError as error:
         raise InputError(f"{path} is damaged ({error}): {advice}") from error
-    expected = jax.eval_shape(ae.init, jax.random.key(0), jax.ShapeDtypeStruct((1, *shape), np.float32))
+    plain = isinstance(shape, (list, tuple)) and all(isinstance(size, int) for size in shape)
+    batch = jax.ShapeDtypeStruct((1, *shape), np.float32) if plain else shape
+    expected = jax.eval_shape(ae.init, jax.random.key(0), batch)
     if jax.tree.map(lambda leaf: leaf.shape, expected) != jax.tree.map(lambda leaf: leaf.shape, params):
         raise InputError(f"{path} does not fit the recipe in config.json: {advice}")
     return params
@@ -163,7 +167,21 @@ def load(path: str | Path) -> Run:
     """Reads a run back.
 
     Raises:
-      InputError: no run there, or its files are damaged or do not fit together.
+      InputError: no run there, its files are damaged or do not fit together, or it is a run of captions.
+    """
+    path, config, recipe = opened(path)
+    if recipe.variant == CAPTIONS:
+        raise InputError(f"{path} is a run of captions, which aejax imagine and aejax describe read: name another run")
+    with _undamaged(path):
+        ae, shape = build(recipe), config["data"]["shape"]
+    return Run(path, config, recipe, ae, read_params(path / "params.safetensors", ae, shape))
+
+
+def opened(path: str | Path) -> tuple[Path, dict[str, Any], Recipe]:
+    """The folder, the configuration and the recipe of a run whose parameters are those that it describes.
+
+    Raises:
+      InputError: no run there, or its files are damaged.
     """
     path = Path(path).expanduser()
     inside = sorted(config.parent.name for config in path.glob("*/config.json"))
@@ -172,14 +190,18 @@ def load(path: str | Path) -> Run:
     for part in ("config.json", "params.safetensors"):
         if not (path / part).is_file():
             raise InputError(f"{path} holds no finished run ({part} is missing): train one with --output {path}")
-    try:
+    with _undamaged(path):
         config = json.loads((path / "config.json").read_text())
-        recipe = Recipe(**config["recipe"])
-        shape = config["data"]["shape"]
-        ae = build(recipe)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path / 'config.json'} is damaged ({error}): train the run again") from error
+        recipe, _ = Recipe(**config["recipe"]), config["data"]["shape"]
     weights = path / "params.safetensors"
     if hashlib.sha256(weights.read_bytes()).hexdigest() != config.get("params_sha256"):
         raise InputError(f"{weights} is not the file that config.json describes (sha256 differs): train the run again")
-    return Run(path, config, recipe, ae, read_params(weights, ae, shape))
+    return path, config, recipe
+
+
+@contextlib.contextmanager
+def _undamaged(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path / 'config.json'} is damaged ({error}): train the run again") from error

@@ -8,8 +8,9 @@ from jaxtyping import Array, Float
 
 from aejax.errors import InputError
 
-__all__ = ["ArrayLike", "Autoencoder", "Batch", "Bottleneck", "Callback", "Corruption", "InputError", "Key", "Masked",
-           "Metrics", "Network", "Params", "Penalty", "Range", "ReconstructionLoss", "Scalar", "SplitEncoder"]
+__all__ = ["ArrayLike", "Autoencoder", "Batch", "Bottleneck", "Callback", "Captioned", "Corruption", "InputError",
+           "Key", "Masked", "Metrics", "Network", "Params", "Penalty", "Range", "ReconstructionLoss", "Scalar",
+           "SplitEncoder"]
 
 ArrayLike = Array | np.ndarray   # what a user may pass
 Key = Array                      # a typed key, jax.random.key(seed)
@@ -64,6 +65,18 @@ class Masked(NamedTuple):
 
     values: Any
     known_mask: Any
+
+
+class Captioned(NamedTuple):
+    """A batch of pictures with captions, of which either may be missing (None) where a code is asked for.
+
+    Attributes:
+      tokens: int32, (B, words), numbers of words, 0 where a caption has ended.
+      images: (B, H, W, C), as data without captions.
+    """
+
+    tokens: Any
+    images: Any
 
 
 @runtime_checkable

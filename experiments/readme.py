@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments import (
     _tables_anomaly,
+    _tables_captions,
     _tables_compression,
     _tables_explorer,
     _tables_generation,
@@ -199,7 +200,8 @@ TABLES = {"contraction": contraction, "compare_autoencoders": comparison,
           "scale.work": scale_work, "scale.images": scale_images, "scale.balance": scale_balance,
           **LECTURE, **LATENT, **_tables_interpolation.TABLES, **_tables_restoration.TABLES,
           **_tables_anomaly.TABLES, **_tables_compression.TABLES, **_tables_likelihood.TABLES,
-          **_tables_generation.TABLES, **_tables_style.TABLES, **_tables_explorer.TABLES}
+          **_tables_generation.TABLES, **_tables_style.TABLES, **_tables_explorer.TABLES,
+          **_tables_captions.TABLES}
 
 
 def render(text: str) -> str:

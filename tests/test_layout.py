@@ -14,7 +14,7 @@ LAYERS = [
     {"autoencoder"}, {"variants", "train"}, {"recipes", "applications"},
     {"runs", "figures", "trackers", "tracking", "measured_noise"},
     {"report", "estimators", "export", "doctor", "contact_sheet", "detection", "codecs", "run_priors", "pretrained"},
-    {"workflows"}, {"measuring"}, {"compare", "grids", "explorer", "gallery"}, {"verbs"}, {"cli"},
+    {"workflows"}, {"measuring", "captioning"}, {"compare", "grids", "explorer", "gallery"}, {"verbs"}, {"cli"},
 ]
 SHARED_BY_VERBS = {"common": 0, "recipes": 1}   # all other modules are families
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

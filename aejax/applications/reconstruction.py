@@ -35,8 +35,8 @@ def reconstruct(ae: Autoencoder, params: Params, x: np.ndarray, *, batch_size: i
     return in_batches(reconstruct_batch, ae, params, x, batch_size)
 
 
-def encode(ae: Autoencoder, params: Params, x: np.ndarray, *, batch_size: int = 1024) -> np.ndarray:
-    """The code of every example, (N, code_dim)."""
+def encode(ae: Autoencoder, params: Params, x: Batch, *, batch_size: int = 1024) -> np.ndarray:
+    """The code of every example, (N, code_dim); `x` is what `ae` encodes, an array or a pytree of arrays."""
     return in_batches(_encode, ae, params, x, batch_size)
 
 

@@ -45,17 +45,18 @@ def _show(axes: Any, image: np.ndarray, extent: tuple[float, ...] | None = None)
 
 
 def image_rows(path: str | Path, rows: Sequence[tuple[str, np.ndarray]], *, title: str = "",
-               cell: float = 0.62) -> None:
+               columns: Sequence[str] = (), cell: float = 0.62) -> None:
     """One row of images per entry, label at the left; images (K, H, W, C) on the [0, 1] scale, cut to it.
 
-    `cell` is the width of an image, in inches.
+    `cell` is the width of an image, in inches; `columns` stand above the images of the first row.
     """
     count = max(len(images) for _, images in rows)
     longest = max(len(label) for label, _ in rows)
     across = 1.08 * cell * count + 0.075 * longest + 0.4
     title = textwrap.fill(title, max(int(across / 0.08), 20))
     figure = _figure(max(across, 1.6) if title else across,
-                     1.08 * cell * len(rows) + (0.22 + 0.18 * len(title.splitlines()) if title else 0.1))
+                     1.08 * cell * len(rows) + (0.22 + 0.18 * len(title.splitlines()) if title else 0.1)
+                     + (0.2 if columns else 0.0))
     axes = figure.subplots()   # one for all: it costs as much as fifty images
     axes.set_anchor("E")   # what is over stays at the left, where labels may need it
     height, width = (max(images.shape[axis] for _, images in rows) for axis in (1, 2))
@@ -66,6 +67,9 @@ def image_rows(path: str | Path, rows: Sequence[tuple[str, np.ndarray]], *, titl
             _show(axes, image, extent=(left, left + image.shape[1], low, low - image.shape[0]))
     axes.set(xlim=(-width / 2, (count - 1) * side + width / 2), ylim=((len(rows) - 1) * side + height / 2, -height / 2))
     axes.set_yticks(np.arange(len(rows)) * side, [label for label, _ in rows], fontsize=9)
+    if columns:
+        axes.xaxis.tick_top()
+        axes.set_xticks(np.arange(len(columns)) * side, columns, fontsize=9)
     axes.tick_params(length=0)
     if title:
         figure.suptitle(title, fontsize=10)

@@ -14,6 +14,7 @@ FAMILIES = (   # in the order of `aejax --help`
     "latent",
     "walking",
     "generation",
+    "captions",
     "explore",
     "data",
     "sharing",

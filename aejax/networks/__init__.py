@@ -23,6 +23,7 @@ from aejax.networks.common import (
 from aejax.networks.convolutional import Convolutional
 from aejax.networks.decoders import decoder_parameters, spectral_norm
 from aejax.networks.dense import Dense
+from aejax.networks.from_caption import FromCaption
 from aejax.networks.quantised import Quantised
 from aejax.networks.spatial import Spatial
 from aejax.networks.style import Style, StyleSpace
@@ -31,6 +32,6 @@ from aejax.networks.vector_quantised import VectorQuantised, codebook_of
 from aejax.networks.with_mask import WithMask
 
 __all__ = ["ACTIVATIONS", "KERNEL_INITS", "PRECISIONS", "Activation", "Adversarial", "Convolutional", "Dense",
-           "Quantised", "Spatial", "Style", "StyleSpace", "UNet", "VectorQuantised", "WithMask", "activation_function",
-           "codebook_of", "decoder_parameters", "depth_to_space", "full_precision", "refuse_skips", "repeat_phases",
-           "spectral_norm", "with_gaussian_code"]
+           "FromCaption", "Quantised", "Spatial", "Style", "StyleSpace", "UNet", "VectorQuantised", "WithMask",
+           "activation_function", "codebook_of", "decoder_parameters", "depth_to_space", "full_precision",
+           "refuse_skips", "repeat_phases", "spectral_norm", "with_gaussian_code"]

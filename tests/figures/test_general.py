@@ -13,6 +13,8 @@ NOISE = RNG.normal(size=(500, 28, 28, 1))
 DRAWINGS = {
     "rows": lambda path: figures.image_rows(path, [("input", GREY[:10]), ("standard-30", GREY[2:12])]),
     "colour rows": lambda path: figures.image_rows(path, [("input", COLOUR), ("fewer", COLOUR[:3])], title="Title"),
+    "titled columns": lambda path: figures.image_rows(path, [("input", GREY[:2]), ("other", GREY[2:4])],
+                                                      columns=["one", "another"]),
     "one image": lambda path: figures.image_rows(path, [("input", GREY[:1])]),
     "samples": lambda path: figures.samples(path, np.repeat(GREY, 4, axis=0)),
     "labelled colour samples": lambda path: figures.samples(path, COLOUR, labels=list("abcdefghijkl"), columns=5),
