@@ -137,7 +137,7 @@ def save(path: Path, recipe: Recipe, params: Params, config: Mapping[str, Any]) 
 
 def write_params(path: Path, params: Params) -> str:
     """Writes parameters, whole or not at all; the SHA-256 of the file."""
-    flat = {name: np.ascontiguousarray(leaf) for name, leaf in traverse_util.flatten_dict(params, sep="/").items()}
+    flat = {name: np.asarray(leaf, order="C") for name, leaf in traverse_util.flatten_dict(params, sep="/").items()}
     content = serialise(flat)   # safetensors' own writing hides the system's error, such as a full disk
     with atomic(path) as temporary:
         temporary.write_bytes(content)

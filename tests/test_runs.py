@@ -4,6 +4,7 @@ import resource
 
 import chex
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -43,6 +44,16 @@ def test_nested_parameters_keep_their_names(tmp_path):
     params = build(recipe).init(jax.random.key(0), np.zeros((1, 4, 4, 1), np.uint8))
     runs.save(tmp_path, recipe, params, CONFIG | {"data": {"shape": [4, 4, 1]}})
     chex.assert_trees_all_equal(runs.load(tmp_path).params, params)
+
+
+def test_a_parameter_keeps_its_shape_and_order(tmp_path):
+    table = np.arange(6, dtype=np.float32).reshape(2, 3)
+    params = {"scale": jnp.float32(2), "transposed": table.T}   # of shape (), and not contiguous
+    runs.write_params(tmp_path / "params", params)
+    ae = build(RECIPE)._replace(init=lambda key, x: params)
+    found = runs.read_params(tmp_path / "params", ae, (6, 5, 1))
+    assert found["scale"].shape == () and found["scale"] == 2
+    np.testing.assert_array_equal(found["transposed"], table.T)
 
 
 def test_config_is_what_a_stranger_needs(saved):
