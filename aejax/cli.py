@@ -5,6 +5,8 @@ This file imports no JAX, so `--help` is quick.
 
 import difflib
 import logging
+import os
+import select
 import shlex
 import sys
 from typing import Annotated, Union
@@ -17,13 +19,29 @@ from aejax.flags import VERBS
 
 _Verb = Union[tuple(Annotated[flags, subcommand(verb)] for verb, flags in VERBS.items())]   # noqa: UP007 (built)
 
+READER_LEFT = 141   # 128 + SIGPIPE, as shells count
+
 
 def main(argv: list[str] | None = None) -> int:
     """Parses, runs, and returns the exit code.
 
     0: done, or saved and stopped by a signal; 1: a check failed or training diverged; 2: bad input or flags; 3: done,
-    but for some inputs, which are named.
+    but for some inputs, which are named; 141: whoever read the output left, as `head` does.
     """
+    code = 0
+    try:
+        try:
+            code = _run(argv)
+        finally:
+            sys.stdout.flush()   # what is still held would only fail as the interpreter ends
+    except BrokenPipeError:
+        if not _reader_left():
+            raise
+        return code or READER_LEFT
+    return code
+
+
+def _run(argv: list[str] | None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     if argv and not argv[0].startswith("-") and argv[0] not in VERBS:
         close = difflib.get_close_matches(argv[0], VERBS, 1, cutoff=0.5)
@@ -46,6 +64,24 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     return 0
+
+
+def _reader_left() -> bool:
+    """Whether it is standard output that broke; it then leads nowhere, so that nothing fails once more at the end."""
+    try:
+        output = sys.stdout.fileno()
+    except OSError:   # no file: what a test or another program put there
+        return False
+    if not hasattr(select, "poll"):   # Windows
+        return False
+    pipe = select.poll()   # a flush would not tell, where nothing is held back
+    pipe.register(output, 0)
+    if not any(event & (select.POLLERR | select.POLLHUP) for _, event in pipe.poll(0)):
+        return False
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, output)
+    os.close(nowhere)
+    return True
 
 
 def _fail(message: str, code: int) -> int:

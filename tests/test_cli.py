@@ -4,8 +4,10 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
+from aejax.cli import main
 from aejax.flags import VERBS
 
 ENVIRONMENT = {**os.environ, "PYTHONWARNINGS": "error::DeprecationWarning:aejax"}
@@ -27,6 +29,28 @@ def test_help_imports_no_jax(arguments):
     assert "usage: aejax" in done.stdout
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["data", "check", "few.npy", "--json"]], ids=["long", "short"])
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_a_reader_that_leaves_is_no_error(tmp_path, arguments, unbuffered):
+    """As in `aejax --help | head`; the pipe is closed before anything is written, so that no clock decides."""
+    np.save(tmp_path / "few.npy", np.arange(24, dtype=np.float32).reshape(6, 4))
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-m", "aejax.cli", *arguments], stdout=write, stderr=subprocess.PIPE,
+                          text=True, cwd=tmp_path, timeout=300, env={**ENVIRONMENT, "PYTHONUNBUFFERED": unbuffered})
+    os.close(write)
+    assert done.returncode == 141
+    assert "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr
+
+
+def test_another_broken_pipe_keeps_its_traceback(monkeypatch):
+    def broken(*_, **__):
+        raise BrokenPipeError
+    monkeypatch.setattr("aejax.verbs.run", broken)
+    with pytest.raises(BrokenPipeError):
+        main(["doctor"])
+
+
 def test_a_typo_in_the_verb_gets_a_suggestion():
     done = aejax("comapre")
     assert done.returncode == 2
@@ -41,7 +65,6 @@ def test_a_typo_in_a_flag_is_found_before_work_starts(tmp_path):
 
 
 def test_train_evaluate_reconstruct(tmp_path):
-    import numpy as np
     from PIL import Image
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (40, 8, 8)).astype(np.uint8)
