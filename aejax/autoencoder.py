@@ -16,7 +16,7 @@ from aejax.bottlenecks import point
 from aejax.corruptions import identity
 from aejax.jacobian import BatchCoupledEncoderError
 from aejax.losses import squared_error
-from aejax.networks import full_precision
+from aejax.networks import full_precision, refuse_skips
 from aejax.types import (
     ArrayLike,
     Autoencoder,
@@ -70,9 +70,8 @@ def autoencoder(
     corruption = _for_network(corruption, network)
     exact = full_precision(network)
     skips = hasattr(network, "reconstruct")
-    if skips and bottleneck is not point:
-        raise InputError(f"{type(network).__name__} leads past the code (it has a method reconstruct), so that another "
-                         "bottleneck than point would bind nothing; choose another network")
+    if bottleneck is not point:
+        refuse_skips(network)
 
     def apply(params: Params, x: Batch, method: str) -> Array:
         return network.apply({"params": params}, x, method=method)

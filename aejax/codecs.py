@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-import optax
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialise
 
@@ -31,6 +30,7 @@ from aejax.applications.pixel_model import (
 from aejax.files import atomic
 from aejax.runs import CODEC, Run
 from aejax.train import fit
+from aejax.train.optimizers import falling_adam
 from aejax.types import Autoencoder, Callback, InputError, Params
 
 PIXEL_RATE = 2e-3        # of Adam at the beginning; it falls to 0 as a cosine
@@ -80,15 +80,11 @@ def fit_pixels(pictures: np.ndarray, guides: np.ndarray, *, epochs: int, seed: i
     pictures = pictures if kept is None else kept[pictures]
     batch_size = min(batch_size, len(pictures))
     trainer = pixel_trainer(pictures.shape[1:], widths=widths, geometry=geometry)
-    state, _ = fit(trainer, (pictures, guides), optimizer=_adam(epochs * (len(pictures) // batch_size)),
+    state, _ = fit(trainer, (pictures, guides),
+                   optimizer=falling_adam(PIXEL_RATE, epochs * (len(pictures) // batch_size)),
                    key=jax.random.fold_in(jax.random.key(seed), 30_000), epochs=epochs, batch_size=batch_size,
                    callbacks=callbacks)
     return integers(jax.device_get(state.params), geometry, kept)
-
-
-@functools.cache   # so that equal ones are compiled once
-def _adam(steps: int) -> optax.GradientTransformation:
-    return optax.adam(optax.cosine_decay_schedule(PIXEL_RATE, steps))
 
 
 def prepare(path: Path, ae: Autoencoder, params: Params, train: np.ndarray, *, pixel_epochs: int | None = None,

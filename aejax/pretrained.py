@@ -32,8 +32,8 @@ def save_pretrained(run: str | Path, folder: str | Path, *, license: str | None 
                     ) -> Path:
     """Writes a run as a folder to give away, whole or not at all; returns its path.
 
-    What says where the data lay (paths, the command, names of files) is left out, except for data that anyone can load
-    by name.
+    What says where things lay (paths, the command, names of files) is left out; data that anyone can load by name keep
+    their name.
 
     Args:
       run: folder of a trained run.
@@ -160,12 +160,9 @@ def _network(network: Mapping[str, Any]) -> str:
 def _public(config: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration without what says where data lay."""
     data, load = dict(config["data"]), config["data"].get("load") or {}
-    if load.get("source") in OPEN and load.get("data_dir") is None:
-        return {**config, "data": data}
-    if load.get("source") in OPEN:
-        data["load"] = {**load, "data_dir": None}
-    else:
-        data |= {"load": None, "source": "not published", "notes": []}
+    open_data = load.get("source") in OPEN
+    data |= {"load": {**load, "data_dir": None} if open_data else None, "notes": [],
+             "source": load["source"] if open_data else "not published"}
     return {name: value for name, value in config.items() if name != "command"} | {"data": data}
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from aejax import codebooks, losses, metrics, networks, variants
 from aejax.applications import generation, sample_quality
@@ -19,6 +18,7 @@ from aejax.applications.sample_quality import Reference
 from aejax.autoencoder import autoencoder
 from aejax.jacobian import squared_norm
 from aejax.train import fit
+from aejax.train.optimizers import falling_adam
 from aejax.types import Autoencoder, Network, Params, ReconstructionLoss
 
 Values = dict[str, tuple[str, list[float]]]   # {metric: (unit, [value])}, as `Record.add` takes them
@@ -93,14 +93,9 @@ def train(name: str, x: np.ndarray, budget: Budget, seed: int) -> tuple[Autoenco
         make = smooth_decoder if variant == ESTIMATED else getattr(variants, variant)
         ae = make(network, reconstruction=reconstruction, **options)
     steps = epochs * (len(x) // budget.batch_size)
-    state, _ = fit(ae, x, optimizer=_adam(budget.learning_rate, steps), key=jax.random.key(seed), epochs=epochs,
+    state, _ = fit(ae, x, optimizer=falling_adam(budget.learning_rate, steps), key=jax.random.key(seed), epochs=epochs,
                    batch_size=budget.batch_size)
     return ae, jax.device_get(state.params)
-
-
-@functools.cache
-def _adam(rate: float, steps: int) -> optax.GradientTransformation:
-    return optax.adam(optax.cosine_decay_schedule(rate, max(steps, 1)))
 
 
 def measured(made: np.ndarray, against: Reference, budget: Budget, *, memory: bool = True) -> Values:

@@ -135,10 +135,10 @@ def rows_of_ours(record: Record, task: Task, seed: int, settings: dict) -> None:
     told = _read(task, typical)
     _add(record, names[0], settings, told, {"training": ("minutes", [sum(history["seconds"]) / 60])}, seed)
     _add(record, names[1], settings, _read(task, drawn), seed=seed)
+    if seed == task.config.seeds[0]:   # before the last row: what was stopped in between is not taken for done
+        draw(record, task, ae, state.params)
     _add(record, names[2], settings, accuracies(truth(_described(ae, state.params, task)), truth(task.test.scenes)),
          seed=seed)
-    if seed == task.config.seeds[0]:
-        draw(record, task, ae, state.params)
 
 
 def draw(record: Record, task: Task, ae: Autoencoder, params: Params) -> None:

@@ -7,13 +7,13 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from flax import linen as nn
 from jaxtyping import Array, Float
 
 from aejax.applications.inpainting import code_prior
 from aejax.applications.priors import RIDGE, check_number, check_temperature, split
 from aejax.train import fit
+from aejax.train.optimizers import falling_adam
 from aejax.types import ArrayLike, Autoencoder, Batch, Callback, InputError, Key, Metrics, Params
 
 LAYERS, WIDTH = 8, 128
@@ -158,12 +158,6 @@ def coupling_flow(codes: Float[ArrayLike, "n code"], *, key: Key, epochs: int = 
     train, held = split(whitened)
     batch_size = min(batch_size, len(train))
     state, _ = fit(flow_trainer(codes.shape[1], layers, width), train, epochs=epochs, batch_size=batch_size, key=key,
-                   optimizer=falling_adam(learning_rate, max(1, epochs * (len(train) // max(batch_size, 1)))),
+                   optimizer=falling_adam(learning_rate, epochs * (len(train) // max(batch_size, 1))),
                    validation=held, patience=max(epochs, 1), callbacks=callbacks)
     return FlowPrior(whole.mean, whole.cholesky, jax.device_get(state.params))
-
-
-@functools.cache   # so that equal ones are compiled once
-def falling_adam(learning_rate: float, steps: int) -> optax.GradientTransformation:
-    """Adam whose rate falls to 0 as a cosine."""
-    return optax.adam(optax.cosine_decay_schedule(learning_rate, steps))

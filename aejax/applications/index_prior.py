@@ -16,10 +16,10 @@ from jaxtyping import Array, Float, Int
 
 from aejax import codebooks
 from aejax.applications.batches import in_batches
-from aejax.applications.flow_prior import falling_adam
 from aejax.applications.pixel_model import Geometry
 from aejax.applications.priors import check_number, check_temperature, split
 from aejax.train import fit
+from aejax.train.optimizers import falling_adam
 from aejax.types import ArrayLike, Autoencoder, Batch, Callback, InputError, Key, Metrics, Params
 
 RADIUS, EMBEDDING, WIDTH = 4, 16, 128
@@ -192,6 +192,6 @@ def autoregressive(codes: Float[ArrayLike, "n code"], codebook: Float[ArrayLike,
     trainer = index_trainer(grid_of(found.shape[1], grid), len(codebook), radius=radius, embedding=embedding,
                             width=width)
     state, _ = fit(trainer, train, epochs=epochs, batch_size=batch_size, key=key, validation=held,
-                   optimizer=falling_adam(learning_rate, max(1, epochs * (len(train) // max(batch_size, 1)))),
+                   optimizer=falling_adam(learning_rate, epochs * (len(train) // max(batch_size, 1))),
                    patience=max(epochs, 1), callbacks=callbacks)
     return IndexPrior(np.asarray(codebook), np.array([radius], np.int32), jax.device_get(state.params))

@@ -73,6 +73,14 @@ def check_sizes(shape: Sequence[int], code_dim: int, code_outputs: int = 1) -> N
         raise InputError(f"shape is that of one datum, each axis at least 1, got {tuple(shape)}")
 
 
+def check_stages(name: str, shape: Sequence[int], channels: Sequence[int]) -> None:
+    """Refuses data that are no images, and stages without channels."""
+    if len(shape) != 3:
+        raise InputError(f"{name} needs images of shape (H, W, C), got {tuple(shape)}")
+    if not channels or min(channels) < 1:
+        raise InputError(f"channels: at least one stage of at least one channel, got {tuple(channels)}")
+
+
 def with_gaussian_code(network: nn.Module) -> nn.Module:
     """The same network with an encoder that gives a mean and a log-variance for each value of the code.
 

@@ -12,11 +12,11 @@ from aejax.networks.common import (
     activation_function,
     check_precision,
     check_sizes,
+    check_stages,
     depth_to_space,
     repeat_phases,
 )
 from aejax.networks.convolution import Convolution
-from aejax.types import InputError
 
 
 class Convolutional(nn.Module):
@@ -51,11 +51,8 @@ class Convolutional(nn.Module):
 
     def __post_init__(self):
         check_precision(self.precision)
-        if len(self.shape) != 3:
-            raise InputError(f"a convolutional network needs images of shape (H, W, C), got {tuple(self.shape)}")
+        check_stages("a convolutional network", self.shape, self.channels)
         check_sizes(self.shape, self.code_dim, self.code_outputs)
-        if not self.channels or min(self.channels) < 1:
-            raise InputError(f"channels: at least one stage of at least one channel, got {tuple(self.channels)}")
         activation_function(self.activation), activation_function(self.code_activation)
         super().__post_init__()
 

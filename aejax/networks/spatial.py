@@ -11,10 +11,12 @@ from aejax.networks.common import (
     activation_function,
     check_precision,
     check_sizes,
+    check_stages,
     depth_to_space,
     repeat_phases,
 )
 from aejax.networks.convolution import Convolution
+from aejax.networks.convolutional import norm_groups
 from aejax.networks.unet import ResidualBlock
 from aejax.types import InputError
 
@@ -55,13 +57,10 @@ class Spatial(nn.Module):
 
     def __post_init__(self):
         check_precision(self.precision)
-        if len(self.shape) != 3:
-            raise InputError(f"a spatial network needs images of shape (H, W, C), got {tuple(self.shape)}")
+        check_stages("a spatial network", self.shape, self.channels)
         if self.vector_dim < 1:
             raise InputError(f"vector_dim must be at least 1, got {self.vector_dim}")
         check_sizes(self.shape, self.vector_dim, self.code_outputs)
-        if not self.channels or min(self.channels) < 1:
-            raise InputError(f"channels: at least one stage of at least one channel, got {tuple(self.channels)}")
         if self.blocks < 0:
             raise InputError(f"blocks must not be negative, got {self.blocks}")
         activation_function(self.activation), activation_function(self.code_activation)
@@ -81,15 +80,16 @@ class Spatial(nn.Module):
     def setup(self):
         factors, inner = {"precision": self.precision}, self.channels[-1]
         self.down = [Convolution(c, stride=2, **factors) for c in self.channels]
-        self.down_norms = [_norm(c) for c in self.channels]
+        self.down_norms = [nn.GroupNorm(norm_groups(c), dtype=jnp.float32) for c in self.channels]
         self.down_blocks = [ResidualBlock(inner, self.activation, **factors) for _ in range(self.blocks)]
         self.to_code = Convolution(self.code_outputs * self.vector_dim, **factors)
-        self.from_code, self.inner_norm = Convolution(inner, **factors), _norm(inner)
+        self.from_code = Convolution(inner, **factors)
+        self.inner_norm = nn.GroupNorm(norm_groups(inner), dtype=jnp.float32)
         self.up_blocks = [ResidualBlock(inner, self.activation, **factors) for _ in range(self.blocks)]
         subpixel = repeat_phases(nn.initializers.lecun_normal())
         outputs = (*self.channels[-2::-1], self.shape[2])
         self.up = [Convolution(4 * c, kernel_init=subpixel, **factors) for c in outputs]
-        self.up_norms = [_norm(c) for c in outputs[:-1]]
+        self.up_norms = [nn.GroupNorm(norm_groups(c), dtype=jnp.float32) for c in outputs[:-1]]
 
     def encode(self, x: Float[Array, "batch h w c"]) -> Float[Array, "batch code"]:
         """Convolutions of stride 2, blocks, and a convolution to D channels, flattened."""
@@ -117,7 +117,3 @@ class Spatial(nn.Module):
 
     def __call__(self, x: Float[Array, "batch h w c"]) -> Float[Array, "batch h w c"]:
         return self.decode(self.encode(x))
-
-
-def _norm(channels: int) -> nn.GroupNorm:
-    return nn.GroupNorm(math.gcd(8, channels), dtype=jnp.float32)
