@@ -19,9 +19,9 @@ LAYERS = [
 ]
 SHARED_BY_VERBS = {"common": 0, "recipes": 1}   # all other modules are families
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-INSIDE_TRAIN = {"resident": -1, "step": 0, "memory": 0, "leaves": 0, "storage": 0, "differences": 0, "hosts": 0, "optimizers": 0,
-                "devices": 0, "interruption": 0, "feed": 1, "evaluation": 1, "diagnosis": 1, "checkpoints": 1,
-                "parallel": 2, "progress": 2, "points": 2, "fit": 3, "sweep_result": 2, "sweep": 3}
+INSIDE_TRAIN = {"resident": -1, "step": 0, "memory": 0, "leaves": 0, "storage": 0, "differences": 0, "hosts": 0,
+                "devices": 0, "interruption": 0, "optimizers": 0, "feed": 1, "evaluation": 1, "diagnosis": 1,
+                "checkpoints": 1, "parallel": 2, "progress": 2, "points": 2, "fit": 3, "sweep_result": 2, "sweep": 3}
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
 
