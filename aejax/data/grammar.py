@@ -1,18 +1,18 @@
 """A small grammar of captions: text to a scene, a scene to text, and words to numbers. Imports no JAX.
 
-```
-caption  = group [place]
-         | group place ["," | "and"] group place        places that face each other: left and right, top and bottom
-         | group relation group
-group    = number {size | brightness} noun {rotation}
-number   = "a" | "an" | "one" | "two" | "three"
-size     = "small" | "large"                             large if not said, but three of a kind are always small
-brightness = "dark" | "bright"                           bright if not said
-rotation = "upright" | "upside down" | "on its side" | "on their sides"      upright if not said; a side is a quarter
-                                                         turn clockwise
-place    = "at the" ("left" | "right" | "top" | "bottom") | "in the middle"  the middle, of one object, if not said
-relation = "above" | "below" | "to the left of" | "to the right of"
-```
+The captions::
+
+    caption  = group [place]
+             | group place ["," | "and"] group place        places that face each other: left and right, top and bottom
+             | group relation group
+    group    = number {size | brightness} noun {rotation}
+    number   = "a" | "an" | "one" | "two" | "three"
+    size     = "small" | "large"                             large if not said, but three of a kind are always small
+    brightness = "dark" | "bright"                           bright if not said
+    rotation = "upright" | "upside down" | "on its side" | "on their sides"     upright if not said; a side is a quarter
+                                                             turn clockwise
+    place    = "at the" ("left" | "right" | "top" | "bottom") | "in the middle"  the middle, of one object, if not said
+    relation = "above" | "below" | "to the left of" | "to the right of"
 
 A picture holds one to three objects in one or two groups; two groups are of different nouns. With ten nouns there are
 79,080 different scenes, and many more captions, since words for what is understood anyway may be said or left out.
