@@ -13,7 +13,8 @@ LAYERS = [
      "photographs"},
     {"autoencoder"}, {"variants", "train"}, {"recipes", "applications"},
     {"runs", "figures", "trackers", "tracking", "measured_noise"},
-    {"report", "estimators", "doctor", "contact_sheet", "detection", "codecs", "run_priors", "pretrained"},
+    {"report", "estimators", "doctor", "contact_sheet", "listing", "detection", "codecs", "run_priors",
+     "pretrained"},
     {"workflows", "export"}, {"measuring", "captioning"}, {"compare", "grids", "explorer", "gallery"}, {"verbs"}, {"cli"},
 ]
 SHARED_BY_VERBS = {"common": 0, "recipes": 1}   # all other modules are families

@@ -29,4 +29,16 @@ class Gallery:
     """The page to write."""
 
 
-VERBS = {"evaluate": Evaluate, "gallery": Gallery}
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Runs:
+    """List the runs in a folder side by side: what was trained, on what, for how long, and how good it is."""
+
+    folder: Positional[Annotated[Path, arg(metavar="FOLDER")]] = Path("runs")
+    """Where runs are, the folders of aejax compare among them."""
+    sort: Annotated[str, arg(metavar="COLUMN")] = "run"
+    """run, variant, network, code, data, epochs, seconds, val_loss, mse or psnr: best or least first."""
+    json: bool = False
+    """Print JSON instead of a table."""
+
+
+VERBS = {"runs": Runs, "evaluate": Evaluate, "gallery": Gallery}

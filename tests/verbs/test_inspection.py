@@ -47,3 +47,26 @@ def test_gallery_writes_a_page_of_results(aejax, tmp_path, capsys):
     assert aejax("gallery", "--results", tmp_path, "--output", tmp_path / "page.html") == 0
     assert capsys.readouterr().out.strip() == str((tmp_path / "page.html").resolve())
     assert "experiments.x" in (tmp_path / "page.html").read_text()
+
+
+def test_runs_are_listed(aejax, made, capsys):
+    assert aejax("runs", made) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:2] == ["run", "variant"] and [line.split()[0] for line in lines[1:]] == ["cells", "run"]
+    assert aejax("runs", made, "--sort", "mse", "--json") == 0
+    found = json.loads(capsys.readouterr().out)["runs"]
+    expected = json.loads((made / "run" / "results.json").read_text())["rows"][0]["mse"]
+    assert [row["mse"] for row in found] == sorted(row["mse"] for row in found)
+    assert expected in [row["mse"] for row in found]
+
+
+def test_runs_that_cannot_be_listed_are_named(aejax, tmp_path, capsys):
+    assert aejax("runs") == 2
+    assert "runs is no folder" in capsys.readouterr().err
+    (tmp_path / "runs" / "broken").mkdir(parents=True)
+    assert aejax("runs") == 0 and "no finished run" in capsys.readouterr().out
+    (tmp_path / "runs" / "broken" / "config.json").write_text("{")
+    assert aejax("runs") == 3
+    assert "broken is damaged" in capsys.readouterr().err
+    assert aejax("runs", "--sort", "pnsr") == 2
+    assert "psnr" in capsys.readouterr().err
