@@ -1,12 +1,11 @@
 """A part of a run as a file, which is read back and compared with JAX before it takes its place."""
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 from jax import export
 
@@ -23,27 +22,25 @@ Outputs = Mapping[str, np.ndarray]
 
 
 class Written(NamedTuple):
-    """What a writer says of its file, and the file read back as a function of a batch."""
+    """What a writer says of its file, and what the file, read back, computes of each batch."""
 
     facts: Mapping[str, Any]
-    outputs: Callable[[np.ndarray], Outputs]
+    outputs: Sequence[Outputs]
 
 
-def write_stablehlo(run: runs.Run, part: str, graph: Graph, path: Path) -> Written:
+def write_stablehlo(run: runs.Run, part: str, graph: Graph, path: Path, batches: Sequence[np.ndarray]) -> Written:
     """Writes what `jax.export` serialises, for every platform."""
     (count,) = export.symbolic_shape("batch")
     exported = lower(Program(graph.function, (graph.spec(count),)))
     path.write_bytes(exported.serialize())
     call = load(path.read_bytes())
     return Written({"platforms": PLATFORMS, "calling_convention": exported.calling_convention_version},
-                   lambda x: dict(zip(graph.outputs, map(np.asarray, call(x)), strict=True)))
+                   [dict(zip(graph.outputs, map(np.asarray, call(x)), strict=True)) for x in batches])
 
 
-def write_onnx(run: runs.Run, part: str, graph: Graph, path: Path) -> Written:
+def write_onnx(run: runs.Run, part: str, graph: Graph, path: Path, batches: Sequence[np.ndarray]) -> Written:
     """Writes what the converter makes of it, in an environment of its own; it is read back by onnxruntime there."""
-    python = onnx_files.interpreter()
-    facts = onnx_files.in_environment(python, "convert", run.path, part, path)
-    return Written(facts, lambda x: onnx_files.outputs(python, path, x))
+    return Written(*onnx_files.convert(onnx_files.interpreter(), run.path, part, path, batches))
 
 
 WRITERS = {"stablehlo": write_stablehlo, "onnx": write_onnx}
@@ -74,9 +71,7 @@ def export_run(run: runs.Run, part: str, format: str, output: Path, *, test: np.
     x = examples(run, part, test)
     expected = reference(run, part, x, decision)
     with atomic(output) as temporary, atomic(report_path(output)) as beside:
-        written = WRITERS[format](run, part, made, temporary)
-        found = written.outputs(x)
-        alone = written.outputs(x[:1])
+        facts, (found, alone) = WRITERS[format](run, part, made, temporary, (x, x[:1]))
         worst = {name: max(difference(found[name], expected[name]),
                            difference(alone[name], expected[name][:1], scale=magnitude(expected[name])))
                  for name in made.outputs}
@@ -90,7 +85,7 @@ def export_run(run: runs.Run, part: str, format: str, output: Path, *, test: np.
             "compared": {"examples": len(x), "of": "random data within range" if test is None else "the test part",
                          "largest_difference": worst, "tolerance": TOLERANCE},
             "versions": {"aejax": aejax.__version__, "python": platform.python_version(), "jax": version("jax"),
-                         "jaxlib": version("jaxlib")}, **written.facts}
+                         "jaxlib": version("jaxlib")}, **facts}
         if not max(worst.values()) <= TOLERANCE:   # NaN is no agreement
             name = max(worst, key=lambda name: np.inf if np.isnan(worst[name]) else worst[name])
             raise CheckFailedError(f"{part} of {run.path} as {format} does not compute what JAX computes: {name} "
@@ -129,5 +124,5 @@ def in_words(report: Mapping[str, Any]) -> str:
     size = "×".join(["batch", *map(str, given["shape"][1:])])
     return (f"{report['part']} as {report['format']}{more}, {report['bytes']:,} bytes; takes {given['name']}: "
             f"{given['dtype']}, {size}\n"
-            f"read back, on {compared['examples']} examples of {compared['of']}, it differs from JAX by at most: {worst} "
-            f"(tolerance {compared['tolerance']:g})")
+            f"read back, on {compared['examples']} examples of {compared['of']}, it differs from JAX by at most: "
+            f"{worst} (tolerance {compared['tolerance']:g})")

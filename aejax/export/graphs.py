@@ -5,7 +5,7 @@ file needs to know neither.
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ from aejax.applications.detectors import EXPLAINED
 from aejax.applications.reconstruction import decode, encode, reconstruct, reconstruct_batch
 from aejax.data.dataset import Standardiser
 from aejax.runs import Run
-from aejax.types import InputError
+from aejax.types import ArrayLike, InputError
 
 PARTS = ("encoder", "decoder", "reconstruct", "score")
 
@@ -33,14 +33,14 @@ class Graph(NamedTuple):
       outputs: names: "code", "reconstruction", or "score" and "anomaly".
     """
 
-    function: Callable[[Array], tuple[Array, ...]]
+    function: Callable[[ArrayLike], tuple[Array, ...]]
     input: str
     shape: tuple[int, ...]
     dtype: np.dtype
     outputs: tuple[str, ...]
 
-    def spec(self, examples: int | jax.Array) -> jax.ShapeDtypeStruct:
-        """Shape and dtype of a batch; `examples` may be a symbol of `jax.export`."""
+    def spec(self, examples: Any) -> jax.ShapeDtypeStruct:
+        """Shape and dtype of a batch; `examples` is their number, or a symbol for it."""
         return jax.ShapeDtypeStruct((examples, *self.shape), self.dtype)
 
 
@@ -61,7 +61,7 @@ def graph(run: Run, part: str, decision: detection.Decision | None = None) -> Gr
     """
     ae, params, scale = run.ae, run.params, _standardiser(run)
 
-    def enter(x: Array) -> Array:
+    def enter(x: ArrayLike) -> ArrayLike:
         return x if scale is None else (x - jnp.asarray(scale.mean)[None]) / jnp.asarray(scale.std)[None]
 
     def leave(x: Array) -> Array:
@@ -80,7 +80,7 @@ def graph(run: Run, part: str, decision: detection.Decision | None = None) -> Gr
                      ("reconstruction",))
     score, least = _score_function(run, decision), below(decision.threshold)
 
-    def judge(x: Array) -> tuple[Array, Array]:
+    def judge(x: ArrayLike) -> tuple[Array, Array]:
         found = score(enter(x))
         return found, found > least
     return Graph(judge, name, run.shape, np.dtype(dtype), ("score", "anomaly"))
@@ -138,7 +138,7 @@ def below(threshold: float) -> np.float32:
     return np.nextafter(nearest, np.float32(-np.inf)) if float(nearest) > threshold else nearest
 
 
-def _score_function(run: Run, decision: detection.Decision) -> Callable[[Array], Array]:
+def _score_function(run: Run, decision: detection.Decision) -> Callable[[ArrayLike], Array]:
     detector = decision.detector
     if detector.name not in EXPLAINED:
         raise InputError(f"{run.path}: its score {detector.name} needs more than one pass through the network; of "

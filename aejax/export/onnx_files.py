@@ -1,6 +1,7 @@
 """ONNX files: the converter and onnxruntime live in an environment of their own, which a process of its own enters.
 
-The hand-over is paths alone: the run's folder, the part, the file to write; arrays go through .npz files.
+The hand-over is the name of the part, and paths: the run's folder, the file to write, and .npz files of examples and of
+what became of them.
 """
 
 import importlib.util
@@ -9,7 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ spec = importlib.util.spec_from_file_location("aejax", sys.argv[1] + "/__init__.
 sys.modules["aejax"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(sys.modules["aejax"])
 from aejax.export import onnx_worker
-onnx_worker.main(sys.argv[2:])
+onnx_worker.main(*sys.argv[2:])
 """
 
 
@@ -50,28 +51,30 @@ def interpreter() -> str:
     return named
 
 
-def in_environment(python: str, task: str, *arguments: str | Path) -> dict[str, Any]:
-    """Runs a task of `onnx_worker` there, and returns what it says of it.
+def convert(python: str, run: Path, part: str, target: Path, batches: Sequence[np.ndarray],
+            ) -> tuple[dict[str, Any], list[dict[str, np.ndarray]]]:
+    """Writes a part of the run in the folder `run` to `target`, there.
+
+    Returns:
+      Facts about the file; and what onnxruntime, which has read it back, computes of each of `batches`.
 
     Raises:
       InputError: it failed; with the last line of what it said.
     """
     with tempfile.TemporaryDirectory() as folder:
-        answer = Path(folder) / "answer.json"
-        done = subprocess.run([python, "-P", "-c", _START, str(Path(aejax.__file__).parent), task, str(answer),
-                               *(str(Path(a).resolve() if isinstance(a, Path) else a) for a in arguments)],
+        given, found = Path(folder) / "given.npz", Path(folder) / "found.npz"
+        np.savez(given, *batches)
+        done = subprocess.run([python, "-P", "-c", _START, str(Path(aejax.__file__).parent), str(run.resolve()), part,
+                               str(target.resolve()), str(given), str(found)],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if done.returncode:
             lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-            raise InputError(f"{python} cannot {task} ({lines[-1] if lines else f'exit code {done.returncode}'})")
-        return json.loads(answer.read_text())
-
-
-def outputs(python: str, model: Path, x: np.ndarray) -> Mapping[str, np.ndarray]:
-    """What onnxruntime computes of a batch by the file `model`."""
-    with tempfile.TemporaryDirectory() as folder:
-        given, found = Path(folder) / "given.npy", Path(folder) / "found.npz"
-        np.save(given, x, allow_pickle=False)
-        in_environment(python, "compute", model, given, found)
+            raise InputError(f"{part} of {run} cannot be written as ONNX by {python} "
+                             f"({lines[-1] if lines else f'exit code {done.returncode}'}); StableHLO may do")
         with np.load(found, allow_pickle=False) as arrays:
-            return dict(arrays)
+            facts, outputs = json.loads(arrays["facts"].item()), [{} for _ in batches]
+            for name in arrays:
+                if name != "facts":
+                    number, _, output = name.partition(" ")
+                    outputs[int(number)][output] = arrays[name]
+    return facts, outputs

@@ -2,13 +2,30 @@
 
 import json
 import sys
-from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numpy as np
+
+
+def main(run: str, part: str, target: str, given: str, found: str) -> None:
+    """Converts, reads the file back and computes; a failure is one line on stderr, and exit code 1.
+
+    Args:
+      run, part, target: folder of the run, what of it, and the ONNX file to write.
+      given: .npz file of batches.
+      found: .npz file to write: "facts", as JSON, and "0 code" for the output "code" of the first batch …
+    """
+    try:
+        facts = convert(run, part, target)
+        with np.load(given, allow_pickle=False) as batches:
+            outputs = {f"{i} {name}": value for i, batch in enumerate(batches.values())
+                       for name, value in compute(target, batch).items()}
+    except Exception as error:   # of whatever kind the converter fell over
+        sys.exit(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+    np.savez(found, facts=json.dumps(facts), **outputs)
 
 
 def convert(run: str, part: str, target: str) -> dict[str, Any]:
@@ -30,24 +47,9 @@ def convert(run: str, part: str, target: str) -> dict[str, Any]:
             "converter": {name: version(name) for name in ("jax2onnx", "onnx", "onnxruntime", "jax", "flax")}}
 
 
-def compute(model: str, given: str, found: str) -> dict[str, Any]:
-    """Writes what onnxruntime computes of the arrays in the file `given` to the file `found`."""
+def compute(model: str, x: np.ndarray) -> dict[str, np.ndarray]:
+    """What onnxruntime computes of a batch by the file `model`: {output: (B, …)}."""
     import onnxruntime
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
-    values = session.run(names, {session.get_inputs()[0].name: np.load(given, allow_pickle=False)})
-    np.savez(found, **dict(zip(names, values, strict=True)))
-    return {}
-
-
-TASKS: dict[str, Callable[..., dict[str, Any]]] = {"convert": convert, "compute": compute}
-
-
-def main(arguments: Sequence[str]) -> None:
-    """TASK ANSWER ARGUMENTS…: what the task returns goes to the file ANSWER; what fails is one line, and exit code 1."""
-    task, answer, *rest = arguments
-    try:
-        told = TASKS[task](*rest)
-    except Exception as error:   # of whatever kind the converter fell over
-        sys.exit(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
-    Path(answer).write_text(json.dumps(told))
+    return dict(zip(names, session.run(names, {session.get_inputs()[0].name: x}), strict=True))

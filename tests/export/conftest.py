@@ -1,4 +1,4 @@
-"""Runs of five kinds on the small pictures of all tests, and one on a table, each with a threshold where it is asked."""
+"""Runs of five kinds on the small pictures of all tests, and one on a table; a threshold for it."""
 
 import jax
 import numpy as np

@@ -62,7 +62,7 @@ def test_the_report_is_the_file_beside(run, images, tmp_path):
 def test_what_differs_is_not_written(run, images, tmp_path, monkeypatch, wrong):
     def writer(*arguments):
         written = checked.write_stablehlo(*arguments)
-        return written._replace(outputs=lambda x: {name: wrong(y) for name, y in written.outputs(x).items()})
+        return written._replace(outputs=[{name: wrong(y) for name, y in batch.items()} for batch in written.outputs])
     monkeypatch.setitem(checked.WRITERS, "stablehlo", writer)
     (tmp_path / "old").write_text("old")
     for name in ("new", "old"):
@@ -74,7 +74,8 @@ def test_what_differs_is_not_written(run, images, tmp_path, monkeypatch, wrong):
 def test_only_the_batch_of_one_is_wrong(run, images, tmp_path, monkeypatch):
     def writer(*arguments):
         written = checked.write_stablehlo(*arguments)
-        return written._replace(outputs=lambda x: {name: y + (len(x) == 1) for name, y in written.outputs(x).items()})
+        return written._replace(outputs=[{name: y + (len(y) == 1) for name, y in batch.items()}
+                                         for batch in written.outputs])
     monkeypatch.setitem(checked.WRITERS, "stablehlo", writer)
     with pytest.raises(CheckFailedError, match="differs by up to"):
         checked.export_run(run, "encoder", "stablehlo", tmp_path / "new", test=images)
