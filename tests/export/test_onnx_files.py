@@ -86,4 +86,4 @@ def test_what_the_converter_says_last_is_told(run, tmp_path):
     python.write_text("#!/bin/sh\necho one >&2; echo no such primitive >&2; exit 1\n")
     python.chmod(0o755)
     with pytest.raises(InputError, match=r"encoder of .* cannot be written as ONNX .* \(no such primitive\)"):
-        onnx_files.convert(str(python), run.path, "encoder", tmp_path / "model.onnx", [np.zeros((1, 6, 5, 1), np.uint8)])
+        onnx_files.convert(str(python), run.path, "encoder", tmp_path / "model.onnx", [np.zeros((1, 30), np.uint8)])
