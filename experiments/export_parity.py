@@ -4,7 +4,7 @@ Trained briefly on mnist_mini, which decides nothing here; written by `aejax.exp
 and by onnxruntime, and compared on 256 test images, all at once and one alone. The score is ½‖x − x̂‖², its threshold
 the 95 % quantile of training images'. What cannot be written has a row that says so.
 
-Command: AEJAX_ONNX_PYTHON=onnx-env/bin/python python -m experiments.export_parity   (about 4 minutes on one core)
+Command: AEJAX_ONNX_PYTHON=onnx-env/bin/python python -m experiments.export_parity   (about 3 minutes on one core)
 Result: experiments/results/export_parity.json
 """
 

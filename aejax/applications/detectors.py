@@ -145,7 +145,7 @@ def _fit_density(name: str, ae: Autoencoder, params: Params, x: np.ndarray) -> A
 
 def _by_likelihood(detector: Detector, ae: Autoencoder, params: Params, x: np.ndarray) -> np.ndarray:
     prior = CodePrior(detector.fitted["mean"], detector.fitted["cholesky"])
-    return likelihood_score(ae, params, x, LikelihoodModel(prior, float(detector.fitted["variance"])))
+    return likelihood_score(ae, params, x, LikelihoodModel(prior, np.asarray(detector.fitted["variance"]).item()))
 
 
 def _by_reconstruction(detector: Detector, ae: Autoencoder, params: Params, x: np.ndarray) -> np.ndarray:
