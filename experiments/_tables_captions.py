@@ -39,9 +39,10 @@ def _table(results: Results, rows: dict[str, str]) -> str:
 
 def _source(results: Results) -> str:
     minutes = _values(results, TITLES[0], "typical pictures", "training") or [float("nan")]
+    over = "one seed" if len(minutes) == 1 else f"mean ± sd over {len(minutes)} seeds"
     return (f"\nBy `{results['command']}` in {results['minutes']:.0f} minutes on {results['device']}: "
-            f"{results['rows'][0]['n']:,} held-out captions of each data set, mean ± sd over {len(minutes)} seeds, "
-            f"{np.mean(minutes):.1f} minutes of training each; baselines in italics.\n")
+            f"{results['rows'][0]['n']:,} held-out captions of each data set, "
+            f"{over}, {np.mean(minutes):.1f} minutes of training each; baselines in italics.\n")
 
 
 def pictures(results: Results) -> str:
