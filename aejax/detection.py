@@ -56,7 +56,7 @@ class Decision:
 
 def save(path: Path, decision: Decision, facts: Mapping[str, Any]) -> None:
     """Writes detector.safetensors, then threshold.json, which holds its digest and `facts` about the data."""
-    arrays = {_PREFIX + name: np.ascontiguousarray(value) for name, value in decision.detector.fitted.items()}
+    arrays = {_PREFIX + name: np.asarray(value, order="C") for name, value in decision.detector.fitted.items()}
     content = serialise(arrays | {"calibration_scores": np.sort(np.asarray(decision.calibration_scores, np.float64))})
     with atomic(path / "detector.safetensors") as temporary:
         temporary.write_bytes(content)

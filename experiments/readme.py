@@ -13,6 +13,7 @@ from experiments import (
     _tables_captions,
     _tables_compression,
     _tables_explorer,
+    _tables_export,
     _tables_generation,
     _tables_interpolation,
     _tables_likelihood,
@@ -200,7 +201,7 @@ TABLES = {"contraction": contraction, "compare_autoencoders": comparison,
           "scale.work": scale_work, "scale.images": scale_images, "scale.balance": scale_balance,
           **LECTURE, **LATENT, **_tables_interpolation.TABLES, **_tables_restoration.TABLES,
           **_tables_anomaly.TABLES, **_tables_compression.TABLES, **_tables_likelihood.TABLES,
-          **_tables_generation.TABLES, **_tables_style.TABLES, **_tables_explorer.TABLES,
+          **_tables_generation.TABLES, **_tables_style.TABLES, **_tables_export.TABLES, **_tables_explorer.TABLES,
           **_tables_captions.TABLES}
 
 

@@ -45,6 +45,17 @@ def test_round_trip(saved, decision, images):
     assert str(again.false_alarms()) == str(decision.false_alarms())
 
 
+def test_a_single_number_comes_back_as_one(saved, params, images):
+    """Of "likelihood", whose variance has the shape ()."""
+    detector = fit_detector("likelihood", AE, params, images[:40])
+    scores = detector.score(AE, params, images[:3])
+    detection.save(saved, detection.Decision(detector, "quantile", 0.1, float(scores.max()), np.sort(scores)),
+                   {})
+    run, again = detection.load(saved)
+    assert again.detector.fitted["variance"].shape == ()
+    np.testing.assert_array_equal(again.detector.score(run.ae, run.params, images[:3]), scores)
+
+
 def test_a_stranger_can_read_it(saved):
     written = json.loads((saved / "threshold.json").read_text())
     assert written["score"] == "joint" and written["flagged"] == "score > threshold" and written["normal_label"] == "3"

@@ -13,9 +13,9 @@ LAYERS = [
      "photographs"},
     {"autoencoder"}, {"variants", "train"}, {"recipes", "applications"},
     {"runs", "figures", "trackers", "tracking", "measured_noise"},
-    {"report", "estimators", "export", "doctor", "contact_sheet", "listing", "detection", "codecs", "run_priors",
-     "pretrained"},
-    {"workflows"}, {"measuring", "captioning"}, {"compare", "grids", "explorer", "gallery"}, {"verbs"}, {"cli"},
+    {"report", "estimators", "doctor", "contact_sheet", "listing", "detection", "codecs", "run_priors", "pretrained"},
+    {"workflows", "export"}, {"measuring", "captioning"}, {"compare", "grids", "explorer", "gallery"}, {"verbs"},
+    {"cli"},
 ]
 SHARED_BY_VERBS = {"common": 0, "recipes": 1}   # all other modules are families
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

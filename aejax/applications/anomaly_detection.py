@@ -50,10 +50,10 @@ def check_features(ae: Autoencoder, of: str) -> None:
 def _features(ae: Autoencoder, params: Params, x: Batch, of: str) -> Array:
     x = to_range(x, ae.range)
     if of == "reconstruction":
-        return reconstruct_batch(ae, params, x).reshape(len(x), -1)
+        return reconstruct_batch(ae, params, x).reshape(x.shape[0], -1)
     found = []
     if of != "code":
-        found.append((x - reconstruct_batch(ae, params, x)).reshape(len(x), -1))
+        found.append((x - reconstruct_batch(ae, params, x)).reshape(x.shape[0], -1))
     if of != "residual":
         found.append(ae.encode(params, x))
     return jnp.concatenate(found, axis=1)
@@ -95,10 +95,15 @@ def mahalanobis_score(ae: Autoencoder, params: Params, x: np.ndarray, whitening:
     """
     check_features(ae, of)
     shared = {"params": params, "mean": whitening.mean, "matrix": whitening.matrix}
-    return in_batches(_mahalanobis_score, ae, shared, x, batch_size, of)
+    return in_batches(score_batch, ae, shared, x, batch_size, of)
 
 
-def _mahalanobis_score(ae: Autoencoder, shared, x: Batch, of: str) -> Array:
+def score_batch(ae: Autoencoder, shared, x: Batch, of: str = "residual") -> Array:
+    """`mahalanobis_score` of one batch, for `in_batches` and other compiled programs.
+
+    Args:
+      shared: {"params": …}, and "mean" and "matrix" of a whitening; without these it is `reconstruction_score`.
+    """
     return jnp.sum(_contributions(ae, shared, x, of), axis=1)
 
 

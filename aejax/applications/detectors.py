@@ -7,18 +7,18 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from aejax.applications import anomaly_detection as scores
 from aejax.applications.ensembles import product
 from aejax.applications.inpainting import CodePrior, code_prior
 from aejax.applications.likelihood import LikelihoodModel, fit_likelihood, likelihood_score
 from aejax.applications.whitening import Whitening, fit_whitening
-from aejax.types import Autoencoder, Corruption, InputError, Params
+from aejax.types import Autoencoder, Batch, Corruption, InputError, Params
 
 Arrays = Mapping[str, np.ndarray]
 _GAUSSIANS = {"whitened": "residual", "mahalanobis": "residual", "code": "code", "joint": "joint"}   # name: features
-_SUMMANDS = ("reconstruction", *_GAUSSIANS)   # scores that are sums over features
+EXPLAINED = ("reconstruction", *_GAUSSIANS)   # scores that are sums over features, of one pass through the network
 _KEY = 0   # of the noise of "denoising": the same datum has the same score each time
 
 
@@ -45,9 +45,14 @@ class Detector:
 
         The width is n for "reconstruction", "whitened" and "mahalanobis", n + code_dim for "joint".
         """
-        if self.name not in _SUMMANDS or self.name == "code":
+        if self.name not in EXPLAINED or self.name == "code":
             return None
         return scores.contributions(ae, params, x, _whitening(self), of=_GAUSSIANS.get(self.name, "residual"))
+
+    def score_batch(self, ae: Autoencoder, params: Params, x: Batch) -> Float[Array, " n"]:
+        """The same for the scores of `EXPLAINED`, of one batch, to be called inside a compiled program."""
+        shared = {"params": params} | ({} if (whitening := _whitening(self)) is None else whitening._asdict())
+        return scores.score_batch(ae, shared, x, _GAUSSIANS.get(self.name, "residual"))
 
 
 def fit_detector(name: str, ae: Autoencoder, params: Params, x: np.ndarray, *, corruption: Corruption | None = None,
@@ -140,7 +145,7 @@ def _fit_density(name: str, ae: Autoencoder, params: Params, x: np.ndarray) -> A
 
 def _by_likelihood(detector: Detector, ae: Autoencoder, params: Params, x: np.ndarray) -> np.ndarray:
     prior = CodePrior(detector.fitted["mean"], detector.fitted["cholesky"])
-    return likelihood_score(ae, params, x, LikelihoodModel(prior, float(detector.fitted["variance"])))
+    return likelihood_score(ae, params, x, LikelihoodModel(prior, np.asarray(detector.fitted["variance"]).item()))
 
 
 def _by_reconstruction(detector: Detector, ae: Autoencoder, params: Params, x: np.ndarray) -> np.ndarray:

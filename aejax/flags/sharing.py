@@ -1,4 +1,4 @@
-"""Flags of the verb that gives a run away."""
+"""Flags of the verbs that give a run away, whole or a part of it."""
 
 import dataclasses
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from aejax.flags.common import OPTIONAL, Name
+from aejax.flags.common import OPTIONAL, DataOfRunFlags, Name
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,4 +31,24 @@ class Publish:
     """Replace a run that --output already holds."""
 
 
-VERBS = {"publish": Publish}
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Export(DataOfRunFlags):
+    """Write a part of a run as one file that runs without aejax: StableHLO for JAX, ONNX for most other runtimes.
+
+    It takes bytes of pictures, or rows of a table in its own units, any number at once. The file is read back and
+    compared with JAX on 256 test data; what differs by more than 1e-4 is not written, exit code 1.
+    """
+
+    run: Positional[Annotated[Path, arg(metavar="RUN")]]
+    """Run folder."""
+    part: Annotated[str, arg(metavar="encoder|decoder|reconstruct|score")]
+    """What of it; score is that of a run of `aejax anomaly fit`, beside whether it is above the threshold."""
+    format: Annotated[str, arg(metavar="stablehlo|onnx")] = "stablehlo"
+    """onnx needs an environment with the converter, see docs/export.md."""
+    output: Annotated[Path, arg(metavar="FILE")]
+    """Where it goes; what is known of it goes beside it, to FILE.json."""
+    overwrite: bool = False
+    """Replace these files."""
+
+
+VERBS = {"publish": Publish, "export": Export}

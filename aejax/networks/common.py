@@ -108,6 +108,18 @@ def repeat_phases(kernel_init: Callable, factor: int = 2) -> Callable:
     return init
 
 
+def repeat_border(x: Float[Array, "batch h w c"], height: int, width: int) -> Float[Array, "batch h2 w2 c"]:
+    """(B, H, W, C) -> (B, height, width, C): the lowest row and the rightmost column are repeated where these are more.
+
+    `jnp.pad` does so as well, but joins empty arrays, of which a converter to ONNX makes full ones.
+    """
+    for axis, size in ((1, height), (2, width)):
+        if size > x.shape[axis]:
+            last = jax.lax.slice_in_dim(x, x.shape[axis] - 1, x.shape[axis], axis=axis)
+            x = jnp.concatenate([x] + [last] * (size - x.shape[axis]), axis=axis)
+    return x
+
+
 def depth_to_space(x: Float[Array, "batch h w c"], factor: int = 2) -> Float[Array, "batch h2 w2 c2"]:
     """(B, H, W, C·f²) -> (B, H·f, W·f, C): the f² phases of a channel become an f×f square (Shi et al. 2016)."""
     batch, height, width, channels = x.shape

@@ -14,6 +14,7 @@ from aejax.networks.common import (
     check_sizes,
     check_stages,
     depth_to_space,
+    repeat_border,
     repeat_phases,
 )
 from aejax.networks.convolution import Convolution
@@ -88,7 +89,7 @@ class Convolutional(nn.Module):
         """Convolutions of stride 2, then a dense layer."""
         activation = activation_function(self.activation)
         height, width = self.padded
-        x = jnp.pad(x, ((0, 0), (0, height - self.shape[0]), (0, width - self.shape[1]), (0, 0)), mode="edge")
+        x = repeat_border(x, height, width)
         for convolution, norm in zip(self.down, self.down_norms, strict=True):
             x = activation(norm(convolution(x)))
         code = self.to_code(x.reshape(x.shape[0], -1)).astype(jnp.float32)

@@ -13,6 +13,7 @@ from aejax.networks.common import (
     check_sizes,
     check_stages,
     depth_to_space,
+    repeat_border,
     repeat_phases,
 )
 from aejax.networks.convolution import Convolution
@@ -95,7 +96,7 @@ class Spatial(nn.Module):
         """Convolutions of stride 2, blocks, and a convolution to D channels, flattened."""
         activation, step = activation_function(self.activation), 2 ** len(self.channels)
         height, width = self.grid[0] * step, self.grid[1] * step
-        x = jnp.pad(x, ((0, 0), (0, height - self.shape[0]), (0, width - self.shape[1]), (0, 0)), mode="edge")
+        x = repeat_border(x, height, width)
         for convolution, norm in zip(self.down, self.down_norms, strict=True):
             x = activation(norm(convolution(x)))
         for block in self.down_blocks:

@@ -12,6 +12,7 @@ from aejax.networks.common import (
     check_precision,
     check_sizes,
     depth_to_space,
+    repeat_border,
     repeat_phases,
 )
 from aejax.networks.convolution import Convolution
@@ -155,7 +156,7 @@ class UNet(nn.Module):
         x = x if known is None else jnp.concatenate([x, known.astype(x.dtype)], axis=-1)
         step = 2 ** (len(self.channels) - 1)
         height, width = self.inner[0] * step, self.inner[1] * step
-        x = jnp.pad(x, ((0, 0), (0, height - self.shape[0]), (0, width - self.shape[1]), (0, 0)), mode="edge")
+        x = repeat_border(x, height, width)
         features = [activation(self.head(x))]
         for convolution, blocks in zip(self.down, self.down_blocks, strict=True):
             x = activation(convolution(features[-1]))

@@ -5,6 +5,7 @@ import optax
 import pytest
 
 from aejax import networks, variants
+from aejax.networks import common
 from aejax.train import fit
 from aejax.types import InputError
 
@@ -12,6 +13,15 @@ from aejax.types import InputError
 def test_depth_to_space_places_the_phases():
     x = jnp.arange(4.0).reshape(1, 1, 1, 4)
     np.testing.assert_array_equal(networks.depth_to_space(x)[0, :, :, 0], [[0, 1], [2, 3]])
+
+
+@pytest.mark.parametrize("size", [(3, 2), (4, 2), (3, 5), (6, 4)])
+def test_a_border_is_repeated_as_numpy_does(size):
+    x = np.arange(12.0, dtype=np.float32).reshape(1, 3, 2, 2)
+    expected = np.pad(x, ((0, 0), (0, size[0] - 3), (0, size[1] - 2), (0, 0)), mode="edge")
+    np.testing.assert_array_equal(common.repeat_border(jnp.asarray(x), *size), expected)
+    steps = jax.make_jaxpr(lambda x: common.repeat_border(x, *size))(x).eqns
+    assert all(0 not in operand.aval.shape for step in steps for operand in step.invars)   # nothing empty is joined
 
 
 def test_phases_start_equal():

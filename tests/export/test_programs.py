@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from aejax import networks, variants
-from aejax.export import PLATFORMS, Program, load, lower, programs
+from aejax.export.programs import PLATFORMS, Program, load, lower, programs
 from aejax.types import InputError
 
 OPTIMIZER = optax.adam(1e-2)
