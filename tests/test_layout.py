@@ -11,10 +11,10 @@ LAYERS = [
     {"errors", "flags"}, {"types"}, {"files", "threefry", "codebooks"}, {"locking"},
     {"corruptions", "losses", "networks", "bottlenecks", "importance", "divergences", "jacobian", "metrics", "data",
      "photographs"},
-    {"autoencoder"}, {"variants", "train"}, {"recipes", "applications"},
+    {"autoencoder"}, {"variants", "train", "layer_watch"}, {"recipes", "applications"},
     {"runs", "figures", "trackers", "tracking", "measured_noise"},
     {"report", "estimators", "export", "doctor", "contact_sheet", "listing", "detection", "codecs", "run_priors",
-     "pretrained"},
+     "pretrained", "training_doctor"},
     {"workflows"}, {"measuring", "captioning"}, {"compare", "grids", "explorer", "gallery"}, {"verbs"}, {"cli"},
 ]
 SHARED_BY_VERBS = {"common": 0, "recipes": 1}   # all other modules are families
