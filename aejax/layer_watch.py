@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from aejax.networks.common import activation_function
-from aejax.types import Autoencoder, Params
+from aejax.types import ArrayLike, Autoencoder, Params
 
 NEAR = 0.01   # of the way between an activation's bounds: there a sigmoid's slope is below 0.01, tanh's below 0.04
 
@@ -74,7 +74,7 @@ def at_limits(ae: Autoencoder, params: Params, x: Array, watch: Watch) -> tuple[
     return silent, bound
 
 
-def at_bounds(y: Array, low: float, high: float) -> Bool[Array, "..."]:
+def at_bounds(y: ArrayLike, low: float, high: float) -> Bool[ArrayLike, "..."]:
     """Where values lie within a hundredth of the way from either bound to the other."""
     near = NEAR * (high - low)
     return (y < low + near) | (y > high - near)

@@ -142,7 +142,7 @@ def _outputs(activation: Callable[[Array], Array], outputs: np.ndarray, data: np
     low, high = limits(activation)
     if low is None or high is None:
         return []
-    bound = np.asarray(at_bounds(outputs, low, high))
+    bound = at_bounds(outputs, low, high)
     wrong = float((bound & (np.abs(outputs - data) > FAR * (high - low))).mean())
     if bound.mean() < SATURATED or wrong < WRONG:
         return []
