@@ -211,12 +211,13 @@ def until_best(history: Mapping[str, Sequence[float]]) -> dict[str, list[float]]
 def of_history(history: Mapping[str, Sequence[float]], *, scheduled: bool = False) -> list[Finding]:
     """What the losses of a training's epochs tell; those of a `scheduled` loss are not compared between epochs.
 
-    An adversarial loss measures no progress, so that of "reconstruction" stands for it.
+    An adversarial loss measures no progress: "reconstruction" stands for it, which may rise as the game goes on.
 
     >>> [finding.name for finding in of_history({"loss": [3.0, 2.0, 1.0], "val_loss": [3.0, 2.5, 2.4]})]
     ['overfit']
     """
-    key = "reconstruction" if "discriminator" in history else "loss"
+    game = "discriminator" in history
+    key, scheduled = "reconstruction" if game else "loss", scheduled or game
     loss, validation = (list(history.get(name, ())) for name in (key, f"val_{key}"))
     if lost := sum(not math.isfinite(value) for value in (*loss, *validation)):
         return [Finding("loss not finite", f"{lost} losses are NaN or infinite", float(lost),

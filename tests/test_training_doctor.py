@@ -52,7 +52,8 @@ def test_a_sound_model_yields_nothing(sound):
 @pytest.mark.parametrize("recipe", [
     Recipe("variational", NETWORK | {"widths": [16]}, {"name": "cross_entropy"}, options={"beta": 0.1}),
     Recipe("denoising", NETWORK | {"activation": "tanh"}, corruption={"name": "masking_noise", "rate": 0.1}),
-    Recipe("adversarial", NETWORK | {"code_activation": "identity", "activation": "tanh"})], ids=["variational", "denoising", "adversarial"])
+    Recipe("adversarial", NETWORK | {"code_activation": "identity", "activation": "tanh"}),
+], ids=["variational", "denoising", "adversarial"])
 def test_sound_models_of_other_kinds_yield_nothing(recipe):
     ae, params, history = trained(recipe)
     assert findings(ae, params, X[512:], history, recipe=recipe) == []
@@ -183,7 +184,9 @@ FALLING = [5.0, 3.0, 2.0, 1.5, 1.2]
     ({"loss": [5.0, 2.0, 2.3]}, ["loss rose at the end"]),
     ({"loss": [5.0, 2.0, float("nan")]}, ["loss not finite"]),
     ({"loss": [5.0, 2.0, -3.0], "val_loss": [5.0, 2.0, -1.0]}, []),                          # quotients say nothing
-    ({"loss": [1.0, 1.0, 1.5], "reconstruction": FALLING[:3], "discriminator": [1.4, 1.4, 1.4]}, []),
+    ({"loss": [1.0, 1.0, 1.5], "reconstruction": [5.0, 2.0, 3.0], "discriminator": [1.4, 1.4, 1.4]}, []),
+    ({"loss": [1.0], "reconstruction": [1.0], "val_reconstruction": [2.0], "val_loss": [1.0], "discriminator": [1.4]},
+     ["overfit"]),
     ({}, []),
 ], ids=str)
 def test_histories(history, names):

@@ -56,7 +56,7 @@ def _history(run: Run) -> dict[str, list[float]] | None:
     """The numbers of all epochs, by name; None where the run does not keep them."""
     try:
         logs = listing.epochs(run.path)
-        return {name: [line[name] for line in logs] for name in logs[0] if name != "epoch"} if logs else None
+        return {name: [float(line[name]) for line in logs] for name in logs[0] if name != "epoch"} if logs else None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{run.path / 'metrics.jsonl'} is damaged ({type(error).__name__}: {error}): remove it, and "
                          "all but the losses is looked at") from error
