@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "aejax"
 LAYERS = [
-    {"errors", "flags"}, {"types"}, {"files", "threefry", "codebooks"}, {"locking"},
+    {"errors", "flags", "help_text"}, {"types"}, {"files", "threefry", "codebooks"}, {"locking"},
     {"corruptions", "losses", "networks", "bottlenecks", "importance", "divergences", "jacobian", "metrics", "data",
      "photographs"},
     {"autoencoder"}, {"variants", "train", "layer_watch"}, {"recipes", "applications"},
