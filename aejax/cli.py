@@ -30,6 +30,9 @@ def main(argv: list[str] | None = None) -> int:
     but for some inputs, which are named; 141: whoever read the output left, as `head` does.
     """
     code = 0
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):   # none of a test's, or of a notebook's
+            stream.reconfigure(errors="replace")   # an encoding without our dashes is no reason to stop
     try:
         try:
             code = _run(argv)
