@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool
 
 from aejax.networks.common import activation_function
@@ -19,8 +20,8 @@ def limits(activation: Callable[[Array], Array]) -> tuple[float | None, float | 
     >>> limits(jnp.tanh), limits(jax.nn.relu)
     ((-1.0, 1.0), (0.0, None))
     """
-    ends = [[float(activation(jnp.asarray(sign * size, jnp.float32))) for size in (30.0, 60.0)] for sign in (-1.0, 1.0)]
-    return tuple(far if abs(far - near) < 1e-6 else None for near, far in ends)
+    values = np.asarray(activation(np.float32([-30, -60, 30, 60])), np.float64).reshape(2, 2).tolist()
+    return tuple(far if abs(far - near) < 1e-6 else None for near, far in values)
 
 
 class Watch:

@@ -7,7 +7,6 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -85,7 +84,7 @@ def findings(ae: Autoencoder, params: Params, x: np.ndarray | Array,
     Returns:
       Findings in the order of `LOOKED_FOR`.
 
-    >>> import jax
+    >>> import jax, jax.numpy as jnp
     >>> from aejax import networks, variants
     >>> ae = variants.standard(networks.Dense(shape=(4,), code_dim=2))
     >>> params = jax.tree.map(jnp.zeros_like, ae.init(jax.random.key(0), jnp.zeros((1, 4))))
@@ -94,9 +93,8 @@ def findings(ae: Autoencoder, params: Params, x: np.ndarray | Array,
     """
     x = np.asarray(x)
     x = x[np.unique(np.linspace(0, len(x) - 1, EXAMPLES).astype(int))]
-    data = np.asarray(to_range(jnp.asarray(x), ae.range))
     found = [] if recipe is None else _units(recipe, params, x)
-    outputs, code, nats = in_batches(_seen, ae, params, x, 250)
+    data, outputs, code, nats = in_batches(_seen, ae, params, x, 250)
     if recipe is not None:
         found += _outputs(build_loss(recipe.reconstruction).activation, outputs, data)
     found += [] if nats is None else _posterior(nats)
@@ -107,11 +105,11 @@ def findings(ae: Autoencoder, params: Params, x: np.ndarray | Array,
     return sorted(found, key=lambda finding: order.index(finding.name))
 
 
-def _seen(ae: Autoencoder, params: Params, x: Array) -> tuple[Array, Array, Array | None]:
-    """Reconstructions, codes, and the nats that each unit's posterior is from the prior, if it has one."""
+def _seen(ae: Autoencoder, params: Params, x: Array) -> tuple[Array, Array, Array, Array | None]:
+    """Data in their range, reconstructions, codes, and the nats of each unit's posterior from the prior, if any."""
     code = ae.encode(params, x)
     outputs = ae.decode(params, code) if ae.reconstruct is None else ae.reconstruct(params, x)
-    return outputs, code, None if ae.posterior is None else divergence(*ae.posterior(params, x))
+    return to_range(x, ae.range), outputs, code, None if ae.posterior is None else divergence(*ae.posterior(params, x))
 
 
 def _units(recipe: Recipe, params: Params, x: np.ndarray) -> list[Finding]:
