@@ -16,6 +16,7 @@ from tyro.conf import subcommand
 
 from aejax.errors import CheckFailedError, InputError, InputsSkippedError, TrainingInterruptedError
 from aejax.flags import VERBS
+from aejax.help_text import readable
 
 _Verb = Union[tuple(Annotated[flags, subcommand(verb)] for verb, flags in VERBS.items())]   # noqa: UP007 (built)
 
@@ -29,6 +30,9 @@ def main(argv: list[str] | None = None) -> int:
     but for some inputs, which are named; 141: whoever read the output left, as `head` does.
     """
     code = 0
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):   # none of a test's, or of a notebook's
+            stream.reconfigure(errors="replace")   # an encoding without our dashes is no reason to stop
     try:
         try:
             code = _run(argv)
@@ -47,7 +51,9 @@ def _run(argv: list[str] | None) -> int:
         close = difflib.get_close_matches(argv[0], VERBS, 1, cutoff=0.5)
         hint = f"; did you mean {close[0]!r}?" if close else ";"
         return _fail(f"unknown verb {argv[0]!r}{hint} known: {', '.join(VERBS)}", 2)
-    flags = tyro.cli(_Verb, prog="aejax", args=argv, config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff))
+    with readable():
+        flags = tyro.cli(_Verb, prog="aejax", args=argv,
+                         config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff))
     _log_to_stderr()
     from aejax import verbs
     try:

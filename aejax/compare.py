@@ -1,6 +1,7 @@
 """The main job: train the lecture's autoencoders on the same images and put them side by side on one page."""
 
 import dataclasses
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,11 @@ from aejax.recipes import Recipe, build
 from aejax.report import Column, Picture, Table, Text, provenance, write_page
 from aejax.run_priors import DECLARED
 from aejax.runs import clear, environment, write_json
+from aejax.training_doctor import LOOKED_FOR, Finding
 from aejax.types import Callback, InputError
-from aejax.workflows import Trained, Training, check_enough, check_training, train_run
+from aejax.workflows import Trained, Training, check_enough, check_training, examine, train_run
+
+logger = logging.getLogger("aejax")
 
 NOTEBOOK_MASK = {"name": "masking_noise", "rate": 0.5, "fill": 0.5, "rescale": True}
 TABLE_MASK = {"name": "masking_noise", "rate": 0.5}   # of standardised columns: a masked value becomes the mean
@@ -106,12 +110,18 @@ def compare(data: Dataset, training: Training, output: Path, *, command: str, co
 
 def write_report(trained: Mapping[str, Trained], data: Dataset, training: Training, output: Path, *, command: str,
                  corruption: Mapping[str, Any], title: str) -> Path:
-    """Measures the models, writes results.json, figures/ and report.html into `output`; returns the page's path."""
+    """Measures the models, writes results.json, figures/ and report.html into `output`; returns the page's path.
+
+    What is ill about a model is logged, and stands in results.json and on the page.
+    """
     found = results(trained, data, corruption, training.seed)
+    ill = {name: examine(t.recipe, t.ae, t.params, t.history, data, training) for name, t in trained.items()}
+    for name, finding in ((name, finding) for name, those in ill.items() for finding in those):
+        logger.warning("%s: %s", name, finding)
     settings = {"data": {"name": data.name, "source": data.source, "sha256": data.digest,
                          "train": len(data.train), "test": len(data.test), "notes": data.notes},
                 "training": dataclasses.asdict(training), "corruption": dict(corruption), **environment()}
-    write_json(output / "results.json", {"command": command, **settings, "rows": found.rows})
+    write_json(output / "results.json", {"command": command, **settings, "rows": found.rows, "findings": ill})
     pictures = _pictures(output / "figures", data, trained, found)
     columns = [column for column in COLUMNS if any(row.get(column.key) is not None for row in found.rows)]
     kind = "autoencoder" if len(trained) == 1 else "autoencoders"
@@ -119,9 +129,17 @@ def write_report(trained: Mapping[str, Trained], data: Dataset, training: Traini
             f"{len(data.test):,} examples that training did not see.")
     sections = [("Results", [Table(columns, found.rows, TABLE_NOTE)])]
     sections += [(heading, [picture]) for heading, picture in pictures.items()]
-    sections += [("Data", [Text(data.source), *map(Text, data.notes)]),
+    sections += [("Findings", _findings(ill)), ("Data", [Text(data.source), *map(Text, data.notes)]),
                  ("Repeat this", provenance(command, settings))]
     return write_page(output / "report.html", title, lead, sections)
+
+
+def _findings(ill: Mapping[str, Sequence[Finding]]) -> list[Table | Text]:
+    rows = [{"model": name, **dataclasses.asdict(finding)} for name, those in ill.items() for finding in those]
+    note = f"Looked for: {'; '.join(LOOKED_FOR.values())}. On the validation part, or on training data without one."
+    if not rows:
+        return [Text(f"Nothing found. {note}")]
+    return [Table([Column(key, key) for key in ("model", "name", "what", "fix")], rows, note)]
 
 
 def chosen(data: Dataset, count: int = 10) -> np.ndarray:

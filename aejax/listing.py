@@ -34,7 +34,7 @@ def summary(path: Path) -> dict[str, Any]:
     """One run's row, but for its name."""
     config = json.loads((path / "config.json").read_text())
     recipe, training = config["recipe"], config["training"]
-    logs = _lines(path / "metrics.jsonl")
+    logs = epochs(path)
     losses = [line["val_loss"] for line in logs if math.isfinite(line.get("val_loss", math.nan))]
     found = _measured(path)
     return {"run": path.name, "variant": recipe["variant"], "network": recipe["network"]["name"],
@@ -73,5 +73,7 @@ def _measured(path: Path) -> Mapping[str, Any]:
     return {}
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+def epochs(path: Path) -> list[dict[str, Any]]:
+    """The lines of a run's metrics.jsonl, one an epoch; none where it has no such file."""
+    file = path / "metrics.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []

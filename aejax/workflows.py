@@ -20,6 +20,7 @@ from aejax.train import NonFiniteLossError, TrainState, fit, init_state
 from aejax.train.checkpoints import Checkpoints
 from aejax.train.hosts import by_first
 from aejax.train.parallel import local, route
+from aejax.training_doctor import Finding, findings, until_best
 from aejax.types import Autoencoder, Callback, InputError, Params
 
 
@@ -91,6 +92,15 @@ def parts(data: Dataset, training: Training) -> tuple[np.ndarray, np.ndarray | N
     if not training.validation:
         return data.train, None
     return split_validation(data.train, training.validation, training.seed, groups=data.train_groups)
+
+
+def examine(recipe: Recipe, ae: Autoencoder, params: Params, history: Mapping[str, list[float]] | None, data: Dataset,
+            training: Training) -> list[Finding]:
+    """What is ill about a model that was trained so, looked at on its validation part, without one on training data."""
+    x, validation = parts(data, training)
+    if history is not None and training.patience is not None:
+        history = until_best(history)
+    return findings(ae, params, x if validation is None or not len(validation) else validation, history, recipe=recipe)
 
 
 def train(recipe: Recipe, data: Dataset, training: Training, callbacks: Sequence[Callback] = (),

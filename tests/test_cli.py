@@ -43,6 +43,12 @@ def test_a_reader_that_leaves_is_no_error(tmp_path, arguments, unbuffered):
     assert "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr
 
 
+def test_an_output_without_our_characters_is_no_error():
+    for arguments in (["sweep", "--help"], ["suggest-code-dim", "--help"]):
+        done = aejax(*arguments, PYTHONIOENCODING="ascii")
+        assert done.returncode == 0 and "Traceback" not in done.stderr and done.stdout.isascii()
+
+
 def test_another_broken_pipe_keeps_its_traceback(monkeypatch):
     def broken(*_, **__):
         raise BrokenPipeError

@@ -1,4 +1,5 @@
 import json
+import logging
 import re
 
 import numpy as np
@@ -6,11 +7,12 @@ import pytest
 from PIL import Image
 
 from aejax import runs
-from aejax.compare import chosen, compare, corruption_of, recipes
+from aejax.compare import chosen, compare, corruption_of, recipes, write_report
 from aejax.data import Dataset
+from aejax.recipes import Recipe
 from aejax.trackers import JsonLines
 from aejax.types import InputError
-from aejax.workflows import Training
+from aejax.workflows import Training, train_run
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.integers(0, 256, (64, 8, 8, 1), np.uint8)
@@ -143,3 +145,19 @@ def test_progress_is_asked_for_each_model(tmp_path):
         compare(IMAGES, TRAINING, tmp_path / "out", command="", code_dim=3, over_complete=6, progress=progress)
     assert asked == NAMES[:2] and (tmp_path / "log.jsonl").read_text()
     assert runs.load(tmp_path / "out" / NAMES[0]).config["status"] == "done"
+
+
+def test_what_is_ill_is_logged_and_stands_on_the_page(tmp_path, caplog):
+    """A step of size 100 saturates; the run is kept, with what is wrong beside it."""
+    training = Training(epochs=1, batch_size=16, learning_rate=100.0, validation=0.0)
+    recipe = Recipe("standard", {"name": "dense", "shape": [8, 8, 1], "code_dim": 3})
+    trained = train_run(recipe, IMAGES, training, tmp_path, command="aejax train")
+    with caplog.at_level(logging.WARNING, "aejax"):
+        page = write_report({"standard": trained}, IMAGES, training, tmp_path, command="aejax train",
+                            corruption=corruption_of(IMAGES), title="A model")
+    found = json.loads((tmp_path / "results.json").read_text())["findings"]["standard"]
+    assert {"saturated units", "saturated outputs"} <= {finding["name"] for finding in found}
+    assert len(caplog.messages) == len(found) and caplog.messages[0].startswith("standard: saturated units: ")
+    text = page.read_text()
+    assert "<h2>Findings</h2>" in text and all(finding["name"] in text for finding in found)
+    assert runs.load(tmp_path).config["status"] == "done"

@@ -8,12 +8,13 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "aejax"
 LAYERS = [
-    {"errors", "flags"}, {"types"}, {"files", "threefry", "codebooks"}, {"locking"},
+    {"errors", "flags", "help_text"}, {"types"}, {"files", "threefry", "codebooks"}, {"locking"},
     {"corruptions", "losses", "networks", "bottlenecks", "importance", "divergences", "jacobian", "metrics", "data",
      "photographs"},
-    {"autoencoder"}, {"variants", "train"}, {"recipes", "applications"},
+    {"autoencoder"}, {"variants", "train", "layer_watch"}, {"recipes", "applications"},
     {"runs", "figures", "trackers", "tracking", "measured_noise"},
-    {"report", "estimators", "doctor", "contact_sheet", "listing", "detection", "codecs", "run_priors", "pretrained"},
+    {"report", "estimators", "doctor", "contact_sheet", "listing", "detection", "codecs", "run_priors", "pretrained",
+     "training_doctor"},
     {"workflows", "export"}, {"measuring", "captioning"}, {"compare", "grids", "explorer", "gallery"}, {"verbs"},
     {"cli"},
 ]

@@ -118,28 +118,38 @@ def _check_table(path: Path, label_column: str | None) -> dict[str, Any]:
     bad = (~np.isfinite(table.values)).any(0)
     lacking = [name for name, lacks in zip(table.columns, bad, strict=True) if lacks]
     if lacking:
-        report["warnings"].append(f"columns with missing or infinite values: {', '.join(lacking[:10])}")
+        report["warnings"].append(f"columns with missing or infinite values: {', '.join(lacking[:10])}; "
+                                  "aejax.estimators.Imputer learns from such tables and fills them")
     return report
 
 
 def _check_sizes(folder: Path) -> dict[str, Any]:
     """The report on a folder of pictures of several sizes: what can be said without making them equal."""
     parts = pictures.list_parts(folder)
-    sizes, kinds = Counter(), Counter()
-    for listing in parts.values():
+    sizes, kinds, values, keys = Counter(), Counter(), np.zeros(256, np.int64), {part: [] for part in parts}
+    for part, listing in parts.items():
         for path in listing.paths:
-            height, width, channels = pictures.read_picture(path).shape
+            picture = pictures.read_picture(path)
+            height, width, channels = picture.shape
             sizes[f"{height}x{width}"] += 1
             kinds[channels] += 1
+            values += np.bincount(picture.ravel(), minlength=256)
+            keys[part].append(_key(picture) + str(picture.shape).encode())
     classes = {part: dict(Counter(label for label in listing.labels if label is not None))
                for part, listing in parts.items()}
-    return {"name": folder.resolve().name, "kind": "images",
-            "examples": {part: len(parts[part].paths) if part in parts else 0 for part in ("train", "test")},
-            "shape": None, "dtype": "uint8", "range": None, "missing": {"nan": 0, "inf": 0},
-            "duplicates": None, "classes": classes if any(classes.values()) else None,
-            "constant_pixels": None, "sizes": dict(sizes.most_common()),
-            "notes": [f"{kinds[1]} grey, {kinds[3]} colour"] if len(kinds) > 1 else [],
-            "warnings": [f"{len(sizes)} different sizes: give --size HxW"]}
+    there = np.flatnonzero(values)
+    report = {"name": folder.resolve().name, "kind": "images",
+              "examples": {part: len(parts[part].paths) if part in parts else 0 for part in ("train", "test")},
+              "shape": None, "dtype": "uint8",
+              "range": {"min": float(there[0]), "max": float(there[-1]),
+                        "mean": float(values @ np.arange(256) / values.sum())},
+              "missing": {"nan": 0, "inf": 0}, "duplicates": _duplicates(keys),
+              "classes": classes if any(classes.values()) else None,
+              "constant_pixels": None, "sizes": dict(sizes.most_common()),
+              "notes": [f"{kinds[1]} grey, {kinds[3]} colour"] if len(kinds) > 1 else [], "warnings": []}
+    report["warnings"] = [f"{len(sizes)} different sizes: bring all to one with --size HxW, or train on patches with "
+                          "--patches HxW", *_warnings(report, all_constant=False)]
+    return report
 
 
 def _kind(x: np.ndarray) -> str:
@@ -148,23 +158,27 @@ def _kind(x: np.ndarray) -> str:
 
 def _report(name: str, kind: str, data: dict[str, np.ndarray], labels: dict[str, np.ndarray | None],
             label_names: tuple[str, ...] | None, notes: tuple[str, ...]) -> dict[str, Any]:
-    train, test = data["train"], data.get("test")
+    train = data["train"]
     keys = {part: [_key(row) for row in x] for part, x in data.items()}
     floats = [x for x in data.values() if x.dtype.kind == "f"]
     nan, inf = (sum(int(f(x).sum()) for x in floats) for f in (np.isnan, np.isinf))
     first = train[:1]
     constant = int((train == first).reshape(len(train), -1).all(0).sum()) if len(train) > 1 else 0
-    known = set(keys["train"])
     report = {
         "name": name, "kind": kind, "examples": {part: len(data.get(part, ())) for part in ("train", "test")},
         "shape": list(train.shape[1:]), "dtype": str(train.dtype), "range": _range(data.values()),
         "missing": {"nan": nan, "inf": inf},
-        "duplicates": {"train": len(train) - len(known),
-                       "test_in_train": None if test is None else sum(key in known for key in keys["test"])},
+        "duplicates": _duplicates(keys),
         "classes": _classes(labels, label_names), "constant_pixels": constant, "sizes": None,
         "notes": list(notes), "warnings": []}
     report["warnings"] = _warnings(report, constant == first.size)
     return report
+
+
+def _duplicates(keys: dict[str, list[bytes]]) -> dict[str, int | None]:
+    known = set(keys["train"])
+    return {"train": len(keys["train"]) - len(known),
+            "test_in_train": sum(key in known for key in keys["test"]) if "test" in keys else None}
 
 
 def _key(row: np.ndarray) -> bytes:
@@ -199,18 +213,20 @@ def _warnings(report: dict[str, Any], all_constant: bool) -> list[str]:
     warnings = []
     missing, duplicates = report["missing"], report["duplicates"] or {"train": 0, "test_in_train": 0}
     if missing["nan"] or missing["inf"]:
-        warnings.append(f"{missing['nan']} missing (NaN) and {missing['inf']} infinite values")
+        warnings.append(f"{missing['nan']} missing (NaN) and {missing['inf']} infinite values: fill or remove them")
     if duplicates["train"]:
-        warnings.append(f"{duplicates['train']} training examples equal an earlier one")
+        warnings.append(f"{duplicates['train']} training examples equal an earlier one: each counts as "
+                        "often as it is there")
     if duplicates["test_in_train"]:
-        warnings.append(f"leak: {duplicates['test_in_train']} test examples are also training examples")
+        warnings.append(f"leak: {duplicates['test_in_train']} test examples are also training examples: remove them "
+                        "from one part, or errors on test data come out too low")
     if all_constant:
-        warnings.append("all training examples are equal")
+        warnings.append("all training examples are equal: there is nothing to learn")
     elif report["kind"] == "table" and report["constant_pixels"]:
-        warnings.append(f"{report['constant_pixels']} columns are constant")
+        warnings.append(f"{report['constant_pixels']} columns are constant: they say nothing, remove them")
     for part, counts in (report["classes"] or {}).items():
         most, least = max(counts, key=counts.get, default=None), min(counts, key=counts.get, default=None)
         if counts and counts[most] > IMBALANCE * counts[least]:
             warnings.append(f"classes in {part} are unbalanced: {counts[most]} of {most!r}, {counts[least]} "
-                            f"of {least!r}")
+                            f"of {least!r}: numbers over all data are mostly those of {most!r}")
     return warnings

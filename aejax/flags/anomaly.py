@@ -21,12 +21,13 @@ class AnomalyFit(TrainingFlags, DataFlags):
     """Run folder."""
     normal_label: Name = None
     """Train and calibrate on the data of this label alone; the others then measure how well odd data are found."""
-    score: Name = None
-    """reconstruction, whitened, mahalanobis, code, joint, neighbours, combined, energy, denoising or likelihood; if not
-    given, combined for pictures and mahalanobis for tables."""
-    threshold: Name = None
-    """conformal: at most a share alpha of normal data is flagged, whatever their distribution (if not given); quantile:
-    a share alpha of the held-out data lies above it; mad: three robust standard deviations above the median."""
+    score: Annotated[Name, arg(help=(
+        "reconstruction, whitened, mahalanobis, code, joint, neighbours, combined, energy, denoising or "
+        "likelihood; if not given, combined for pictures and mahalanobis for tables."))] = None
+    threshold: Annotated[Name, arg(help=(
+        "conformal: at most a share alpha of normal data is flagged, whatever their distribution (if not "
+        "given); quantile: a share alpha of the held-out data lies above it; mad: three robust standard "
+        "deviations above the median."))] = None
     alpha: Float = None
     """Accepted rate of false alarms; 0.05 if not given. The conformal threshold needs 1/alpha - 1 held-out data."""
     contamination: Float = None
@@ -35,14 +36,14 @@ class AnomalyFit(TrainingFlags, DataFlags):
     """Fraction of the training data held out for the threshold."""
     variant: str = "denoising"
     """Which autoencoder: denoising (against Gaussian noise), standard, contractive, sparse or tied."""
-    std: Float = None
-    """Standard deviation of the noise of denoising: on the [0, 1] scale, 0.6 if not given; of tables in standard
-    deviations, 0.3 if not given."""
+    std: Annotated[Float, arg(help=(
+        "Standard deviation of the noise of denoising: on the [0, 1] scale, 0.6 if not given; of tables in "
+        "standard deviations, 0.3 if not given."))] = None
     network: str = "dense"
     """dense or convolutional."""
-    code_dim: Int = None
-    """Width of the code; if not given as many as a picture has values, at most 512, or half as many as a table has
-    columns, at most 32."""
+    code_dim: Annotated[Int, arg(help=(
+        "Width of the code; if not given as many as a picture has values, at most 512, or half as many as a "
+        "table has columns, at most 32."))] = None
     widths: Text = None
     """Hidden layers of a dense network, for example 512,256; none for pictures, 256 for tables if not given."""
     epochs: int = 30

@@ -19,9 +19,9 @@ Size = Annotated[str | None, arg(metavar="HxW", help_behavior_hint=OPTIONAL)]
 class DataFlags:
     """Where the examples come from."""
 
-    data: Annotated[str, arg(metavar="NAME|PATH")] = "mnist_mini"
-    """mnist_mini (comes with aejax), mnist, fashion_mnist, a set prepared by tensorflow-datasets, or a path: a folder
-    of pictures, a .npy, .npz, .csv or .parquet file."""
+    data: Annotated[str, arg(metavar="NAME|PATH", help=(
+        "mnist_mini (comes with aejax), mnist, fashion_mnist, a set prepared by tensorflow-datasets, or a "
+        "path: a folder of pictures, a .npy, .npz, .csv or .parquet file."))] = "mnist_mini"
     data_dir: Place = None
     """Folder with IDX files or prepared sets; AEJAX_DATA_DIR if not given."""
     size: Size = None

@@ -24,9 +24,10 @@ class Sample:
     number: Annotated[int, arg(aliases=("-n",))] = 64
     """How many."""
     prior: Annotated[str | None, arg(metavar="normal|gaussian|mixture|flow|autoregressive",
-                                     help_behavior_hint=OPTIONAL)] = None
-    """N(0, I), the Gaussian of the codes, a mixture of Gaussians (scikit-learn), a coupling flow, or, for a codebook, a
-    model of its indices. If not given, N(0, I) for variants that are trained towards it, else what the run holds."""
+                                     help_behavior_hint=OPTIONAL, help=(
+        "N(0, I), the Gaussian of the codes, a mixture of Gaussians (scikit-learn), a coupling flow, or, for "
+        "a codebook, a model of its indices. If not given, N(0, I) for variants that are trained towards it, "
+        "else what the run holds."))] = None
     components: Text = None
     """Of a mixture: their number, or several to choose from on held-out codes; 5,10,20 if not given."""
     temperature: float = 1.0

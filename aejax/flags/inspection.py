@@ -33,7 +33,7 @@ class Gallery:
 class Runs:
     """List the runs in a folder side by side: what was trained, on what, for how long, and how good it is."""
 
-    folder: Positional[Annotated[Path, arg(metavar="FOLDER")]] = Path("runs")
+    folder: Positional[Annotated[Path, arg(metavar="[FOLDER]")]] = Path("runs")
     """Where runs are, the folders of aejax compare among them."""
     sort: Annotated[str, arg(metavar="COLUMN")] = "run"
     """run, variant, network, code, data, epochs, seconds, val_loss, mse or psnr: best or least first."""

@@ -61,9 +61,10 @@ class Inpaint:
     """The mask is white where the picture is to be filled in."""
     box: Annotated[str | None, arg(metavar="X,Y,W,H", help_behavior_hint=OPTIONAL)] = None
     """Instead of a mask, a box to be filled in: its left and upper border, width and height in pixels."""
-    method: Literal["pass", "projection", "energy"] = "pass"
-    """pass: one pass of the network; projection: several, the known pixels put back after each; energy: the code whose
-    picture is nearest to the known pixels and probable among the run's training data (no unet)."""
+    method: Annotated[Literal["pass", "projection", "energy"], arg(help=(
+        "pass: one pass of the network; projection: several, the known pixels put back after each; energy: "
+        "the code whose picture is nearest to the known pixels and probable among the run's training data (no "
+        "unet)."))] = "pass"
     steps: Int = None
     """Of projection (10 if not given) or energy (200)."""
     restarts: Int = None

@@ -22,9 +22,9 @@ class Publish:
     """Where it goes; the card has this name."""
     license: Annotated[Name, arg(metavar="SPDX")] = None
     """Of the parameters, for the card: apache-2.0, cc-by-4.0 …"""
-    hub: Annotated[str | None, arg(metavar="OWNER/NAME", help_behavior_hint=OPTIONAL)] = None
-    """Upload it to this repository of the Hugging Face hub, or of HF_ENDPOINT, as HF_TOKEN or the client's own login
-    allow."""
+    hub: Annotated[str | None, arg(metavar="OWNER/NAME", help_behavior_hint=OPTIONAL, help=(
+        "Upload it to this repository of the Hugging Face hub, or of HF_ENDPOINT, as HF_TOKEN or the client's "
+        "own login allow."))] = None
     public: bool = False
     """Make a new repository one that everyone can see."""
     overwrite: bool = False

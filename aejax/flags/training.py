@@ -51,14 +51,14 @@ class Train(TrainingFlags, DeviceFlags, HostFlags, DataFlags):
     """Save every so many steps into OUTPUT/checkpoints; SIGTERM and Ctrl-C then save and stop."""
     resume: bool = False
     """Go on from the checkpoints in OUTPUT, or start where there are none; saves every 1000 steps if not told else."""
-    track: Annotated[str | None, arg(metavar="tensorboard,wandb", help_behavior_hint=OPTIONAL)] = None
-    """Also write the metrics, reconstructions and histograms of parameters for TensorBoard, into OUTPUT/tensorboard, or
-    for Weights & Biases, offline, into OUTPUT/wandb; or both."""
+    track: Annotated[str | None, arg(metavar="tensorboard,wandb", help_behavior_hint=OPTIONAL, help=(
+        "Also write the metrics, reconstructions and histograms of parameters for TensorBoard, into "
+        "OUTPUT/tensorboard, or for Weights & Biases, offline, into OUTPUT/wandb; or both."))] = None
     patches: Size = None
     """Train on patches of this size, cut from a folder of pictures of any sizes, for example 64x64."""
-    network: str = "dense"
-    """dense, convolutional, spatial: whose code is a small picture, style: convolutional with a decoder after
-    StyleGAN2, or unet: with skip connections, for restoration."""
+    network: Annotated[str, arg(help=(
+        "dense, convolutional, spatial: whose code is a small picture, style: convolutional with a decoder "
+        "after StyleGAN2, or unet: with skip connections, for restoration."))] = "dense"
     code_dim: Int = None
     """Width of the code; 30 if not given. A unet and a spatial network have none to choose."""
     widths: Text = None
@@ -81,9 +81,9 @@ class Train(TrainingFlags, DeviceFlags, HostFlags, DataFlags):
     """squared_error, mean_squared_error or cross_entropy."""
     output_activation: Name = None
     """sigmoid (0 to 1), tanh (-1 to 1) or identity; what the data need if not given, identity for a unet."""
-    corruption: Name = None
-    """masking_noise, gaussian_noise, salt_and_pepper_noise, poisson_noise, signal_dependent_noise, block_mask,
-    hidden_regions (to inpaint) or downsample (to upscale)."""
+    corruption: Annotated[Name, arg(help=(
+        "masking_noise, gaussian_noise, salt_and_pepper_noise, poisson_noise, signal_dependent_noise, "
+        "block_mask, hidden_regions (to inpaint) or downsample (to upscale)."))] = None
     blind: bool = False
     """Each example draws its own level of the corruption, between 0 and the given one."""
     noise_from: Annotated[Path | None, arg(metavar="PICTURES", help_behavior_hint=OPTIONAL)] = None

@@ -1,6 +1,8 @@
 """`aejax data check`."""
 
+import dataclasses
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,31 +13,76 @@ from aejax import figures, metrics
 from aejax.types import InputError
 from aejax.verbs.common import load, size
 
+GRID = 48          # samples
+LARGEST_PATCH = 64
+
 
 def data(flags: Any, *, command: str) -> None:
-    """`aejax data check PATH`: what is in the data, and what is wrong with them."""
+    """`aejax data check PATH`: what is in the data, what is wrong with them, and what to type next."""
     found = sources.check(flags.path, size=size(flags.size), label_column=flags.label_column, data_dir=flags.data_dir)
+    if flags.output and found["kind"] != "images":
+        raise InputError(f"{flags.path}: no images, so there is no grid to draw: leave --output out")
+    following = _next(flags, found)
     if flags.json:
-        print(json.dumps(found))
+        print(json.dumps(found | {"next": following}))
     else:
         for name, value in found.items():
             if name != "warnings":
-                print(f"{name.replace('_', ' '):<20} {json.dumps(value) if isinstance(value, (dict, list)) else value}")
+                print(f"{name.replace('_', ' '):<20} {_text(value)}".rstrip())
         for warning in found["warnings"]:
             print(f"warning: {warning}")
     if flags.output or (not flags.json and found["kind"] == "images"):
-        try:
-            dataset = load(flags, source=flags.path)
-        except InputError as error:   # such data are what a check is for: the report stands, only the grid is missing
-            if flags.output:
-                raise
-            return print(f"no grid of samples: {error}")
-        if len(dataset.shape) != 3:
-            raise InputError(f"{flags.path}: no images, so there is no grid to draw: leave --output out")
-        path = flags.output or Path("data-check.png")
-        pick = np.unique(np.linspace(0, len(dataset.train) - 1, 48).astype(int))
-        names = None if dataset.train_labels is None else [
-            str(label if dataset.label_names is None else dataset.label_names[label])
-            for label in dataset.train_labels[pick]]
-        figures.samples(path, np.asarray(metrics.to_unit(dataset.train[pick], dataset.range)), labels=names)
-        print(path.resolve())
+        _draw(flags, found)
+    if not flags.json:
+        for line in following:
+            print(f"next: {line}")
+
+
+def _draw(flags: Any, found: dict[str, Any]) -> None:
+    """A grid of samples; pictures of unequal sizes in the size that most of them have."""
+    path = flags.output or Path("data-check.png")
+    try:
+        dataset = load(dataclasses.replace(flags, size=flags.size or _usual(found)), source=flags.path)
+    except InputError as error:   # such data are what a check is for: the report stands, only the grid is missing
+        if flags.output:
+            raise
+        return print(f"no grid of samples: {error}")
+    pick = np.unique(np.linspace(0, len(dataset.train) - 1, GRID).astype(int))
+    names = None if dataset.train_labels is None else [
+        str(label if dataset.label_names is None else dataset.label_names[label])
+        for label in dataset.train_labels[pick]]
+    figures.samples(path, np.asarray(metrics.to_unit(dataset.train[pick], dataset.range)), labels=names)
+    print(path.resolve())
+
+
+def _usual(found: dict[str, Any]) -> str | None:
+    return next(iter(found["sizes"])) if found["sizes"] else None
+
+
+def _next(flags: Any, found: dict[str, Any]) -> list[str]:
+    """Commands to type, or what has to be done to the data before there are any."""
+    if any(warning.startswith("cannot be trained on") for warning in found["warnings"]):
+        return ["mend what the warnings name, and check again"]
+    options = [f"--{name.replace('_', '-')}={value}" for name in ("size", "label_column", "data_dir")
+               if (value := getattr(flags, name)) is not None]
+    train = ["aejax", "train", "denoising", "--data", flags.path, *options]
+    if not found["sizes"]:
+        return [shlex.join(train)]
+    least = min(int(side) for text in found["sizes"] for side in text.split("x"))
+    patch = min(LARGEST_PATCH, least)
+    return [shlex.join(["aejax", "data", "check", flags.path, *options, f"--size={_usual(found)}"]),
+            shlex.join([*train, f"--size={_usual(found)}"]),
+            shlex.join([*train, "--network=unet", f"--patches={patch}x{patch}"])]
+
+
+def _text(value: Any) -> str:
+    """What people read: nothing of JSON's marks."""
+    if value is None:
+        return "-"
+    if isinstance(value, dict):
+        nested = any(isinstance(part, dict) for part in value.values())
+        return ("; " if nested else ", ").join(f"{key}{':' if nested else ''} {_text(part)}"
+                                               for key, part in value.items())
+    if isinstance(value, list):
+        return (" x " if all(isinstance(part, int) for part in value) else "; ").join(map(_text, value)) or "-"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

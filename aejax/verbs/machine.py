@@ -1,19 +1,29 @@
 """`aejax doctor`."""
 
+import dataclasses
 import json
 from typing import Any
 
+from aejax import listing, workflows
 from aejax.doctor import examine
 from aejax.errors import CheckFailedError
-from aejax.verbs.common import print_aligned
+from aejax.runs import Run, load
+from aejax.training_doctor import LOOKED_FOR
+from aejax.types import InputError
+from aejax.verbs.common import data_of, print_aligned
 
 
 def doctor(flags: Any, *, command: str) -> None:
-    """`aejax doctor`: what is found, as text or JSON.
+    """`aejax doctor [RUN]`: what is found about the machine, or about a run, as text or JSON.
 
     Raises:
-      CheckFailedError: a self-test failed, or there is no device to run it on.
+      CheckFailedError: of the machine: a self-test failed, or there is no device to run it on.
     """
+    if flags.run is not None:
+        return _examine_run(flags)
+    for name in ("data", "data_dir"):
+        if getattr(flags, name) is not None:
+            raise InputError(f"--{name.replace('_', '-')} is for a run: name it, aejax doctor RUN")
     found = examine()
     if flags.json:
         print(json.dumps(found))
@@ -21,6 +31,35 @@ def doctor(flags: Any, *, command: str) -> None:
         print_aligned(_lines(found), left=(0, 1))
     if found["failed"]:
         raise CheckFailedError("; ".join(found["failed"]))
+
+
+def _examine_run(flags: Any) -> None:
+    run = load(flags.run)
+    training = workflows.Training(**run.config["training"])
+    dataset = data_of(run, data=flags.data, data_dir=flags.data_dir, resize=True)
+    history = _history(run)
+    found = workflows.examine(run.recipe, run.ae, run.params, history, dataset, training)
+    if flags.json:
+        print(json.dumps({"run": str(run.path), "data": dataset.name, "looked_for": [*LOOKED_FOR],
+                          "history": history is not None, "findings": [dataclasses.asdict(each) for each in found]}))
+        return
+    for finding in found:
+        print(f"{finding.name}: {finding.what}\n  what to do: {finding.fix}")
+    if not found:
+        print("nothing found; looked for")
+        print_aligned([(f"  {name}", text) for name, text in LOOKED_FOR.items()], left=(0, 1))
+    if history is None:
+        print(f"losses were not looked at: {run.path} has no metrics.jsonl")
+
+
+def _history(run: Run) -> dict[str, list[float]] | None:
+    """The numbers of all epochs, by name; None where the run does not keep them."""
+    try:
+        logs = listing.epochs(run.path)
+        return {name: [float(line[name]) for line in logs] for name in logs[0] if name != "epoch"} if logs else None
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{run.path / 'metrics.jsonl'} is damaged ({type(error).__name__}: {error}): remove it, and "
+                         "all but the losses is looked at") from error
 
 
 def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:

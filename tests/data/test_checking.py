@@ -73,7 +73,8 @@ def test_tables(tmp_path):
 def test_all_equal(tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((5, 3, 3), np.uint8))
     report = report_on(tmp_path / "x.npy")
-    assert report["constant_pixels"] == 9 and "all training examples are equal" in report["warnings"]
+    assert report["constant_pixels"] == 9
+    assert any("all training examples are equal" in warning for warning in report["warnings"])
 
 
 def test_folders_of_pictures(tmp_path):
@@ -83,6 +84,13 @@ def test_folders_of_pictures(tmp_path):
     report = report_on(tmp_path)
     assert report["sizes"] == {"6x4": 2, "8x8": 1} and "--size" in report["warnings"][0]
     assert report["examples"] == {"train": 3, "test": 0} and report["classes"] == {"train": {"a": 2, "b": 1}}
+    mean = (24 * 0 + 24 * 1 + 64 * 2) / 112
+    assert report["range"] == {"min": 0, "max": 2, "mean": pytest.approx(mean)}
+    assert report["duplicates"] == {"train": 0, "test_in_train": None}
+    (tmp_path / "b" / "again.png").write_bytes((tmp_path / "a" / "2.png").read_bytes())
+    again = report_on(tmp_path)
+    assert again["duplicates"]["train"] == 1 and any("equal an earlier one" in text for text in again["warnings"])
+    (tmp_path / "b" / "again.png").unlink()
     report = report_on(tmp_path, size=8)
     assert report["sizes"] is None and report["shape"] == [8, 8, 1]
     assert any("80/20" in note for note in report["notes"])

@@ -164,3 +164,12 @@ def test_stock_names_prepared_by_tensorflow_datasets_are_used(tmp_path, refused)
     change_info(tmp_path / "mnist" / "1.0.0", fileFormat="tfrecord")
     with refused("tfrecord, which needs TensorFlow", "download"):
         data.load("mnist", data_dir=tmp_path)
+
+
+def test_a_prepared_set_is_checked_by_its_name(tmp_path, prepare):
+    train = images(8)
+    prepare({"train": train, "test": train[:1] + images(2)})
+    report = data.check("patches", data_dir=tmp_path)
+    assert report["kind"] == "images" and report["shape"] == [9, 7, 3] and report["examples"] == {"train": 8, "test": 3}
+    assert report["classes"] == {"train": {"moss": 4, "bark": 4}, "test": {"moss": 2, "bark": 1}}
+    assert report["duplicates"] == {"train": 0, "test_in_train": 1} and report["warnings"][0].startswith("leak: 1 test")
