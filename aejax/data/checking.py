@@ -125,28 +125,27 @@ def _check_table(path: Path, label_column: str | None) -> dict[str, Any]:
 
 def _check_sizes(folder: Path) -> dict[str, Any]:
     """The report on a folder of pictures of several sizes: what can be said without making them equal."""
-    parts = pictures.list_parts(folder)
-    sizes, kinds, values, keys = Counter(), Counter(), np.zeros(256, np.int64), {part: [] for part in parts}
-    for part, listing in parts.items():
-        for path in listing.paths:
-            picture = pictures.read_picture(path)
+    plan = pictures.plan_pictures(folder)
+    sizes, kinds, values, keys = Counter(), Counter(), np.zeros(256, np.int64), {part: [] for part in plan.rows}
+    for part, rows in plan.rows.items():
+        for row in rows:
+            picture = pictures.read_picture(plan.paths[row])
             height, width, channels = picture.shape
             sizes[f"{height}x{width}"] += 1
             kinds[channels] += 1
             values += np.bincount(picture.ravel(), minlength=256)
             keys[part].append(_key(picture) + str(picture.shape).encode())
-    classes = {part: dict(Counter(label for label in listing.labels if label is not None))
-               for part, listing in parts.items()}
+    mixed = (f"{kinds[1]} grey, {kinds[3]} colour",) if len(kinds) > 1 else ()
     there = np.flatnonzero(values)
     report = {"name": folder.resolve().name, "kind": "images",
-              "examples": {part: len(parts[part].paths) if part in parts else 0 for part in ("train", "test")},
+              "examples": {part: len(rows) for part, rows in plan.rows.items()},
               "shape": None, "dtype": "uint8",
               "range": {"min": float(there[0]), "max": float(there[-1]),
                         "mean": float(values @ np.arange(256) / values.sum())},
               "missing": {"nan": 0, "inf": 0}, "duplicates": _duplicates(keys),
-              "classes": classes if any(classes.values()) else None,
+              "classes": _classes({part: plan.labels_of(part) for part in plan.rows}, plan.label_names),
               "constant_pixels": None, "sizes": dict(sizes.most_common()),
-              "notes": [f"{kinds[1]} grey, {kinds[3]} colour"] if len(kinds) > 1 else [], "warnings": []}
+              "notes": [*mixed, *plan.notes], "warnings": []}
     report["warnings"] = [f"{len(sizes)} different sizes: bring all to one with --size HxW, or train on patches with "
                           "--patches HxW", *_warnings(report, all_constant=False)]
     return report

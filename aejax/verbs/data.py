@@ -15,6 +15,7 @@ from aejax.verbs.common import load, size
 
 GRID = 48          # samples
 LARGEST_PATCH = 64
+SHOWN_SIZES = 5
 
 
 def data(flags: Any, *, command: str) -> None:
@@ -28,7 +29,7 @@ def data(flags: Any, *, command: str) -> None:
     else:
         for name, value in found.items():
             if name != "warnings":
-                print(f"{name.replace('_', ' '):<20} {_text(value)}".rstrip())
+                print(f"{name.replace('_', ' '):<20} {_sizes(value) if name == 'sizes' else _text(value)}".rstrip())
         for warning in found["warnings"]:
             print(f"warning: {warning}")
     if flags.output or (not flags.json and found["kind"] == "images"):
@@ -56,7 +57,17 @@ def _draw(flags: Any, found: dict[str, Any]) -> None:
 
 
 def _usual(found: dict[str, Any]) -> str | None:
-    return next(iter(found["sizes"])) if found["sizes"] else None
+    """The size of at least half of the pictures, or else a small square."""
+    if not found["sizes"]:
+        return None
+    size, count = next(iter(found["sizes"].items()))
+    return size if 2 * count >= sum(found["sizes"].values()) else _square(found)
+
+
+def _square(found: dict[str, Any]) -> str:
+    """`LARGEST_PATCH`, or less where a picture is smaller: it lies inside of every picture."""
+    side = min(LARGEST_PATCH, *(int(side) for text in found["sizes"] for side in text.split("x")))
+    return f"{side}x{side}"
 
 
 def _next(flags: Any, found: dict[str, Any]) -> list[str]:
@@ -68,11 +79,20 @@ def _next(flags: Any, found: dict[str, Any]) -> list[str]:
     train = ["aejax", "train", "denoising", "--data", flags.path, *options]
     if not found["sizes"]:
         return [shlex.join(train)]
-    least = min(int(side) for text in found["sizes"] for side in text.split("x"))
-    patch = min(LARGEST_PATCH, least)
-    return [shlex.join(["aejax", "data", "check", flags.path, *options, f"--size={_usual(found)}"]),
-            shlex.join([*train, f"--size={_usual(found)}"]),
-            shlex.join([*train, "--network=unet", f"--patches={patch}x{patch}"])]
+    whole = f"--size={_usual(found)}"
+    return [shlex.join([*train, "--network=unet", f"--patches={_square(found)}", "--corruption=gaussian_noise",
+                        "--std=0.2", "--blind"]),
+            shlex.join(["aejax", "compare", *train[3:], whole]),
+            shlex.join(["aejax", "data", "check", flags.path, *options, whole])]
+
+
+def _sizes(value: dict[str, int] | None) -> str:
+    """The most frequent ones with their counts; of more than these, how many and from where to where."""
+    if value is None or len(value) <= SHOWN_SIZES:
+        return _text(value)
+    sides = np.array([[int(side) for side in text.split("x")] for text in value])
+    return (f"{len(value)} different, height {sides[:, 0].min()} to {sides[:, 0].max()}, "
+            f"width {sides[:, 1].min()} to {sides[:, 1].max()}")
 
 
 def _text(value: Any) -> str:

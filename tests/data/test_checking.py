@@ -83,13 +83,17 @@ def test_folders_of_pictures(tmp_path):
         Image.new("L", size, i).save(tmp_path / "ab"[i % 2] / f"{i}.png")
     report = report_on(tmp_path)
     assert report["sizes"] == {"6x4": 2, "8x8": 1} and "--size" in report["warnings"][0]
-    assert report["examples"] == {"train": 3, "test": 0} and report["classes"] == {"train": {"a": 2, "b": 1}}
+    assert report["examples"] == {"train": 2, "test": 1} and set(report["classes"]) == {"train", "test"}
+    assert sum(count for part in report["classes"].values() for count in part.values()) == 3
     mean = (24 * 0 + 24 * 1 + 64 * 2) / 112
     assert report["range"] == {"min": 0, "max": 2, "mean": pytest.approx(mean)}
-    assert report["duplicates"] == {"train": 0, "test_in_train": None}
+    assert report["duplicates"] == {"train": 0, "test_in_train": 0}
+    assert report["notes"] == ["no test part: split 80/20 by seed 0 (2 train, 1 test)"]
     (tmp_path / "b" / "again.png").write_bytes((tmp_path / "a" / "2.png").read_bytes())
+    (tmp_path / "loose.png").write_bytes((tmp_path / "a" / "2.png").read_bytes())
     again = report_on(tmp_path)
-    assert again["duplicates"]["train"] == 1 and any("equal an earlier one" in text for text in again["warnings"])
+    assert sum(again["duplicates"].values()) == 2 and again["classes"] is None
+    assert any(text.startswith("no labels: 1 of 5 pictures") for text in again["notes"])
     (tmp_path / "b" / "again.png").unlink()
     report = report_on(tmp_path, size=8)
     assert report["sizes"] is None and report["shape"] == [8, 8, 1]

@@ -60,11 +60,21 @@ def test_pictures_of_unequal_sizes_get_a_grid_and_commands_that_work(aejax, tmp_
     assert f"range                min 5, max 145, mean {mean:.6g}" in out
     assert any(line.startswith("warning: 2 different sizes: ") for line in out)
     assert out[-4] == str(tmp_path / "data-check.png")
-    check, whole, patches = map(followed, out[-3:])
+    patches, whole, check = map(followed, out[-3:])
     assert check == ["data", "check", "my photos", "--size=16x12"] and aejax(*check) == 0
-    assert patches[-2:] == ["--network=unet", "--patches=12x12"]
-    for command in (whole, [*patches, "--channels", "2,4"]):
+    assert {"--network=unet", "--patches=12x12"} < set(patches) and whole[-1] == "--size=16x12"
+    for command in ([*patches, "--channels", "2,4"], [*whole, "--code-dim", 2]):
         assert aejax(*command, "--epochs", 1, "--batch-size", 4, "--output", "run", "--overwrite") == 0
+
+
+def test_many_sizes_are_summed_up_and_none_of_them_is_proposed(aejax, tmp_path, capsys):
+    (tmp_path / "photos").mkdir()
+    for i in range(9):
+        Image.fromarray(np.full((70 + i, 99 - i), 9 * i, np.uint8)).save(tmp_path / "photos" / f"{i}.png")
+    assert aejax("data", "check", "photos") == 0
+    out = lines_of(capsys)
+    assert "sizes                9 different, height 70 to 78, width 91 to 99" in out
+    assert out[-1] == "next: aejax data check photos --size=64x64" and "--patches=64x64" in out[-3]
 
 
 def test_what_is_sound_can_be_trained_on_by_the_command_that_is_named(aejax, made, capsys):
