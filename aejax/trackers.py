@@ -44,7 +44,7 @@ class Progress(Callback):
             self.bar = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"),
                                 TimeRemainingColumn(), console=Console(file=self.stream))
             self.bar.start()
-            self.task = self.bar.add_task(f"{self.label:<20}", total=self.epochs, text="compiling",
+            self.task = self.bar.add_task(f"{self.label:<20}", total=self.epochs, text="first epoch",
                                           completed=len(info.get("history", {}).get("loss", ())))
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float], state: Any) -> None:
@@ -52,7 +52,9 @@ class Progress(Callback):
         if "val_loss" in logs:
             text += f" val_loss {logs['val_loss']:.5g}"
         if self.bar is None:
-            print(f"{self.label}: {text} {logs['seconds']:.2f} s", file=self.stream, flush=True)
+            left = (self.epochs - epoch - 1) * logs["seconds"] / 60
+            text += f" {logs['seconds']:.2f} s" + (f", about {left:.0f} min to go" if left >= 1 else "")
+            print(f"{self.label}: {text}", file=self.stream, flush=True)
         else:
             self.bar.update(self.task, advance=1, text=text)
 

@@ -53,6 +53,11 @@ def test_examples_of_the_docs_print_what_they_say(page, code, output, tmp_path, 
     assert printed.getvalue() == output
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page != README], ids=lambda page: page.stem)
+def test_every_example_of_the_docs_says_what_it_prints(page):
+    assert page.read_text().count("```python\n") == sum(there == page for there, *_ in EXAMPLES)
+
+
 PAGES_ALSO = ("quick_start", "from_the_notebook", "own_data", "variants/*")   # whose commands are whole
 COMMANDS = list(dict.fromkeys(command for page in (README, *(page for name in PAGES_ALSO
                                                              for page in sorted(DOCS.glob(f"{name}.md"))))

@@ -52,6 +52,9 @@ def test_progress_without_validation_goes_to_stderr(capsys):
     follow(Progress("run"), [{"loss": 1234567.0, "seconds": 2.0}])
     captured = capsys.readouterr()
     assert captured.err == "run: epoch 1/3 loss 1.2346e+06 2.00 s\n" and captured.out == ""
+    follow(Progress("run"), [{"loss": 1.0, "seconds": 75.0}, {"loss": 1.0, "seconds": 45.0}])
+    assert [line.rsplit(" s", 1)[1] for line in capsys.readouterr().err.splitlines()] == [
+        ", about 2 min to go", ""]
 
 
 class Terminal(io.StringIO):
@@ -67,6 +70,6 @@ def test_progress_is_a_bar_on_a_terminal(monkeypatch, logs):
     progress = Progress("standard-30", stream)
     follow(progress, logs)
     text = stream.getvalue()
-    assert "standard-30" in text and ("epoch 2/3 loss 0.375" in text if logs else "compiling" in text)
+    assert "standard-30" in text and ("epoch 2/3 loss 0.375" in text if logs else "first epoch" in text)
     assert " s\n" not in text   # not the lines of a log
     assert not progress.bar.live.is_started   # the cursor is given back
