@@ -13,12 +13,13 @@ from aejax import figures, metrics
 from aejax.applications import generation
 from aejax.applications.reconstruction import reconstruct
 from aejax.data import Dataset
+from aejax.loss_courses import Finding
 from aejax.measuring import Results, results
 from aejax.recipes import Recipe, build
 from aejax.report import Column, Picture, Table, Text, provenance, write_page
 from aejax.run_priors import DECLARED
 from aejax.runs import clear, environment, write_json
-from aejax.training_doctor import LOOKED_FOR, Finding
+from aejax.training_doctor import LOOKED_FOR
 from aejax.types import Callback, InputError
 from aejax.workflows import Trained, Training, check_enough, check_training, examine, train_run
 

@@ -4,9 +4,9 @@
 """
 
 import dataclasses
-import math
 from collections.abc import Callable, Mapping, Sequence
 
+import jax
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -14,8 +14,10 @@ from aejax.applications.batches import in_batches
 from aejax.autoencoder import to_range
 from aejax.bottlenecks import divergence
 from aejax.layer_watch import Watch, at_bounds, at_limits, limits
-from aejax.recipes import Recipe, build, build_loss, build_network
-from aejax.types import Autoencoder, Params
+from aejax.left_over import left_over
+from aejax.loss_courses import Finding, of_history
+from aejax.recipes import Recipe, build, build_corruption, build_loss, build_network
+from aejax.types import Autoencoder, Corruption, Params
 
 EXAMPLES = 1000      # are looked at, evenly from all: a unit that answers to 1 % of the data is silent on 4e-5 of draws
 LEAST = 32           # examples below which a unit may be silent by chance
@@ -28,10 +30,7 @@ COLLAPSED = 0.1      # share of units that still say something
 NARROW = 0.5         # share of the range that floats use: [0, 1] data for a range of [-1, 1] use half
 NARROW_BYTES = 0.1   # dark pictures use little, masks of 0 and 1 stored as bytes 0.004
 UNSCALED = 10.0      # root mean square of a table, 1 where it is standardised; or 1 / it
-GAP = 1.5            # validation loss by training loss
-RISE = 1.1           # the last loss by the least one: the noise of an epoch's mean is far less
-FALL = 0.99          # the last loss by the first: in EPOCHS epochs anything that learns falls by more than 1 %
-EPOCHS = 3
+LEFT = 0.9           # of the squares of a corruption: a restorer that leaves them copies its input
 CONSTANT = 1e-6      # variance of codes by their mean square: the spread is a thousandth of the size
 EXPLAINED = 0.01     # variance of outputs by that of data: the first principal component alone gives more
 
@@ -44,30 +43,11 @@ LOOKED_FOR = {
     "overfit": "a validation loss far above the training loss, or above its own least",
     "codes ignore the input": "codes that are the same for all inputs",
     "outputs ignore the input": "reconstructions that are the same for all inputs",
+    "corruption left": "a denoising autoencoder that gives back its corrupted input, or worse",
     "loss did not fall": "a training loss that ends where it began",
     "loss rose at the end": "a training loss that ends above its least",
     "loss not finite": "epochs whose loss is NaN or infinite",
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """Something that is wrong.
-
-    Attributes:
-      name: one of `LOOKED_FOR`.
-      what: where, and how much, in words.
-      value: the number that was over its threshold.
-      fix: what to do.
-    """
-
-    name: str
-    what: str
-    value: float
-    fix: str
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.what}; {self.fix}"
 
 
 def findings(ae: Autoencoder, params: Params, x: np.ndarray | Array,
@@ -97,6 +77,7 @@ def findings(ae: Autoencoder, params: Params, x: np.ndarray | Array,
     data, outputs, code, nats = in_batches(_seen, ae, params, x, 250)
     if recipe is not None:
         found += _outputs(build_loss(recipe.reconstruction).activation, outputs, data)
+        found += [] if recipe.corruption is None else _left(ae, params, x, build_corruption(recipe.corruption))
     found += [] if nats is None else _posterior(nats)
     found += _range(ae, x, data)
     found += _constant(None if ae.reconstruct is not None else code, outputs, data)
@@ -191,61 +172,15 @@ def _constant(code: np.ndarray | None, outputs: np.ndarray, data: np.ndarray) ->
                     share, "train longer, lower the --weight of the penalty or --beta, or try another --learning-rate")]
 
 
+def _left(ae: Autoencoder, params: Params, x: np.ndarray, corruption: Corruption) -> list[Finding]:
+    share = left_over(ae, params, x, corruption, jax.random.key(0))
+    if share <= LEFT:
+        return []
+    return [Finding("corruption left", f"restored examples are {share:.2f} times as far from the clean ones, in "
+                    "squares, as the corrupted ones are", share, "train for more steps (--epochs, or a smaller "
+                    "--batch-size), with another --learning-rate or --activation, or a stronger corruption")]
+
+
 def _variance(a: np.ndarray) -> float:
     """Over the examples, the mean of all places."""
     return float(np.var(a, axis=0, dtype=np.float64).mean())
-
-
-def until_best(history: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
-    """A history up to the epoch of the least val_loss, to which `fit` returns with `patience`.
-
-    >>> until_best({"loss": [3.0, 2.0, 1.0], "val_loss": [3.0, 2.5, 2.6]})
-    {'loss': [3.0, 2.0], 'val_loss': [3.0, 2.5]}
-    """
-    finite = [value if math.isfinite(value) else math.inf for value in history["val_loss"]]
-    return {name: list(values)[: finite.index(min(finite)) + 1] for name, values in history.items()}
-
-
-def of_history(history: Mapping[str, Sequence[float]], *, scheduled: bool = False) -> list[Finding]:
-    """What the losses of a training's epochs tell; those of a `scheduled` loss are not compared between epochs.
-
-    An adversarial loss measures no progress: "reconstruction" stands for it, which may rise as the game goes on.
-
-    >>> [finding.name for finding in of_history({"loss": [3.0, 2.0, 1.0], "val_loss": [3.0, 2.5, 2.4]})]
-    ['overfit']
-    """
-    game = "discriminator" in history
-    key, scheduled = "reconstruction" if game else "loss", scheduled or game
-    loss, validation = (list(history.get(name, ())) for name in (key, f"val_{key}"))
-    if lost := sum(not math.isfinite(value) for value in (*loss, *validation)):
-        return [Finding("loss not finite", f"{lost} losses are NaN or infinite", float(lost),
-                        "lower --learning-rate, or look at the data with aejax data check")]
-    if not loss or min((*loss, *validation)) <= 0:   # their quotients would say nothing
-        return []
-    return _overfit(loss, validation, scheduled) + ([] if scheduled else _course(loss))
-
-
-def _overfit(loss: list[float], validation: list[float], scheduled: bool) -> list[Finding]:
-    advice = "stop at the best epoch (--patience 5), or bring more data, a smaller network or a corruption"
-    if not validation:
-        return []
-    gap, rise = validation[-1] / loss[-1], validation[-1] / min(validation)
-    if gap >= GAP:
-        return [Finding("overfit", f"the validation loss ends at {gap:.2f} times the training loss", gap, advice)]
-    if rise >= RISE and loss[-1] < loss[validation.index(min(validation))] and not scheduled:
-        return [Finding("overfit", f"the validation loss ends at {rise:.2f} times its least, of epoch "
-                        f"{validation.index(min(validation)) + 1}, while the training loss fell", rise, advice)]
-    return []
-
-
-def _course(loss: list[float]) -> list[Finding]:
-    if len(loss) < EPOCHS:
-        return []
-    rise, fall = loss[-1] / min(loss), loss[-1] / loss[0]
-    if rise >= RISE:
-        return [Finding("loss rose at the end", f"the training loss ends at {rise:.2f} times its least, of epoch "
-                        f"{loss.index(min(loss)) + 1}", rise, "lower --learning-rate")]
-    if fall >= FALL:
-        return [Finding("loss did not fall", f"the training loss ends at {fall:.3f} times that of the first epoch",
-                        fall, "try a --learning-rate ten times as large and one a tenth, and look at the data")]
-    return []

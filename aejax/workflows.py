@@ -13,6 +13,7 @@ import optax
 
 from aejax.autoencoder import check_data
 from aejax.data import Dataset, split_validation
+from aejax.loss_courses import Finding, until_best
 from aejax.recipes import Recipe, build
 from aejax.runs import clear, held, save
 from aejax.trackers import JsonLines
@@ -20,7 +21,7 @@ from aejax.train import NonFiniteLossError, TrainState, fit, init_state
 from aejax.train.checkpoints import Checkpoints
 from aejax.train.hosts import by_first
 from aejax.train.parallel import local, route
-from aejax.training_doctor import Finding, findings, until_best
+from aejax.training_doctor import findings
 from aejax.types import Autoencoder, Callback, InputError, Params
 
 

@@ -12,7 +12,7 @@ LAYERS = [
     {"corruptions", "losses", "networks", "bottlenecks", "importance", "divergences", "jacobian", "metrics", "data",
      "photographs"},
     {"autoencoder"}, {"variants", "train", "layer_watch"}, {"recipes", "applications"},
-    {"runs", "figures", "trackers", "tracking", "measured_noise"},
+    {"runs", "figures", "trackers", "tracking", "measured_noise", "left_over", "loss_courses"},
     {"report", "estimators", "doctor", "contact_sheet", "listing", "detection", "codecs", "run_priors", "pretrained",
      "training_doctor"},
     {"workflows", "export"}, {"measuring", "captioning"}, {"compare", "grids", "explorer", "gallery"}, {"verbs"},

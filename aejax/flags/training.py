@@ -72,7 +72,7 @@ class Train(TrainingFlags, DeviceFlags, HostFlags, DataFlags):
     vector_dim: Int = None
     """Values at each place of a spatial network's code; of each vector of vector_quantised."""
     activation: Name = None
-    """Of hidden layers: tanh, sigmoid, relu, elu, gelu, silu, softplus or identity."""
+    """Of hidden layers: tanh, sigmoid, relu, elu (of a unet, if not given), gelu, silu, softplus or identity."""
     code_activation: Name = None
     """Of the code: the same names."""
     tied: bool = False

@@ -42,7 +42,8 @@ def _network(flags: Any, shape: tuple[int, ...]) -> dict[str, Any]:
         vector_dim=flags.vector_dim if flags.network == "spatial" else None,
         widths=numbers(flags.widths, "widths"), channels=numbers(flags.channels, "channels"),
         mapping_widths=numbers(flags.mapping_widths, "mapping-widths"), style_dim=flags.style_dim,
-        activation=flags.activation, code_activation=flags.code_activation or free, tied=flags.tied or None,
+        activation=flags.activation or ("elu" if flags.network == "unet" else None),   # relu may die in its first steps
+        code_activation=flags.code_activation or free, tied=flags.tied or None,
         precision=None if flags.precision == "float32" else flags.precision)
 
 

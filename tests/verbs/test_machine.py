@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from aejax import doctor, workflows
-from aejax.training_doctor import LOOKED_FOR, Finding
+from aejax.loss_courses import Finding
+from aejax.training_doctor import LOOKED_FOR
 
 
 def test_doctor_prints_aligned_text(aejax, capsys):

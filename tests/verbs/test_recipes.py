@@ -60,7 +60,7 @@ def test_a_spatial_network_has_vectors_to_choose():
 def test_a_unet_has_no_code_to_choose_and_a_linear_output():
     flags = Train(variant="denoising", network="unet", channels="4,8", corruption="poisson_noise", peak=20.0)
     recipe = recipe_of(flags, (8, 8, 3), (0.0, 1.0))
-    assert recipe.network == {"name": "unet", "shape": [8, 8, 3], "channels": [4, 8]}
+    assert recipe.network == {"name": "unet", "shape": [8, 8, 3], "channels": [4, 8], "activation": "elu"}
     assert recipe.reconstruction == {"name": "squared_error", "activation": "identity"}
     assert recipe.corruption == {"name": "poisson_noise", "peak": 20.0}
     signed = recipe_of(dataclasses.replace(flags, corruption="hidden_regions", peak=None), (8, 8, 3), (-1.0, 1.0))
