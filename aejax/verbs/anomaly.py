@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import logging
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,8 @@ def fit(flags: Any, *, command: str) -> None:
         "test": found[normal], "test, odd": found[~normal]},
         threshold=decision.threshold, score=name)
     print(output.resolve())
+    what = "PICTURES" if len(dataset.shape) == 3 else "DATA"
+    logger.info("next: %s %s --output scores.csv", shlex.join(["aejax", "anomaly", "score", str(output)]), what)
 
 
 def _checked(flags: Any) -> tuple[str, float | None]:

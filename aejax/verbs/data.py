@@ -81,7 +81,7 @@ def _next(flags: Any, found: dict[str, Any]) -> list[str]:
         return [shlex.join(train)]
     whole = f"--size={_usual(found)}"
     return [shlex.join([*train, "--network=unet", f"--patches={_square(found)}", "--corruption=gaussian_noise",
-                        "--std=0.2", "--blind"]),
+                        "--std=0.2", "--blind", "--epochs=1", "--batch-size=32"]),
             shlex.join(["aejax", "compare", *train[3:], whole]),
             shlex.join(["aejax", "data", "check", flags.path, *options, whole])]
 

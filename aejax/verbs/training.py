@@ -18,7 +18,7 @@ from aejax.compare import corruption_of, write_report
 from aejax.flags.common import DeviceFlags, HostFlags
 from aejax.flags.training import Train
 from aejax.grids import run_grid, table
-from aejax.recipes import build, nearest
+from aejax.recipes import Recipe, build, nearest
 from aejax.runs import check_folder
 from aejax.trackers import Progress
 from aejax.train import TrainingInterruptedError
@@ -86,6 +86,18 @@ def train(flags: Any, *, command: str) -> None:
                         title=f"A {flags.variant} autoencoder of {dataset.name}")
     print_table(json.loads((output / "results.json").read_text())["rows"])
     print(page)
+    logger.info("next: %s", _following(recipe, output, pictures))
+
+
+def _following(recipe: Recipe, output: Path, pictures: bool) -> str:
+    """The command that most people type after this training."""
+    if recipe.variant != "denoising" or not pictures:
+        return shlex.join(["aejax", "explore" if pictures else "evaluate", str(output)])
+    corruption = recipe.corruption or {}   # none of its own where the data came noisy
+    verb, more = {"hidden_regions": ("inpaint", "PICTURE --mask MASK"),
+                  "downsample": ("upscale", f"PICTURES --factor {corruption.get('factor', 2)}"),
+                  }.get(corruption.get("name"), ("denoise", "PICTURES"))
+    return f"{shlex.join(['aejax', verb, str(output)])} {more}"
 
 
 def sweep(flags: Any, *, command: str) -> None:

@@ -3,6 +3,7 @@ import json
 import shlex
 import shutil
 import signal
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -12,9 +13,10 @@ from PIL import Image
 from aejax import runs
 from aejax.cli import main
 from aejax.flags.training import Sweep
+from aejax.recipes import Recipe
 from aejax.trackers import Progress
 from aejax.verbs.recipes import with_measured_noise
-from aejax.verbs.training import _train_command
+from aejax.verbs.training import _following, _train_command
 
 
 def test_train_writes_a_run(made):
@@ -52,7 +54,8 @@ def test_a_stopped_run_says_how_to_go_on_and_does(aejax, made, tmp_path, capsys,
 def test_train_convolutional_into_its_own_folder(aejax, made, tmp_path, capsys, small):
     assert aejax("train", "standard", "--network", "convolutional", "--channels", "4", "--data", made / "noise.npy",
                  *small) == 0
-    out = capsys.readouterr().out.splitlines()
+    out, error = (text.splitlines() for text in capsys.readouterr())
+    assert error[-1] == "next: aejax explore runs/standard"
     assert out[-1] == str(tmp_path / "runs" / "standard" / "report.html")
     assert out[0].startswith("model") and out[1].startswith("standard") and any("PCA-2" in line for line in out)
     network = runs.load(tmp_path / "runs" / "standard").recipe.network
@@ -162,3 +165,13 @@ def test_a_training_is_tracked(aejax, small, noise, tmp_path):
 def test_tracking_that_does_not_fit_is_refused(aejax, capsys, flags, message, tmp_path):
     assert aejax(*flags) == 2
     assert message in capsys.readouterr().err and not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(("corruption", "pictures", "command"), [
+    ({"name": "gaussian_noise", "std": 0.1}, True, "aejax denoise 'my run' PICTURES"),
+    ({"name": "hidden_regions"}, True, "aejax inpaint 'my run' PICTURE --mask MASK"),
+    ({"name": "downsample", "factor": 4}, True, "aejax upscale 'my run' PICTURES --factor 4"),
+    ({"name": "gaussian_noise"}, False, "aejax evaluate 'my run'")])
+def test_what_to_type_next(corruption, pictures, command):
+    recipe = Recipe("denoising", {"name": "dense", "shape": [4], "code_dim": 2}, corruption=corruption)
+    assert _following(recipe, Path("my run"), pictures) == command
