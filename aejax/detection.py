@@ -71,6 +71,19 @@ def save(path: Path, decision: Decision, facts: Mapping[str, Any]) -> None:
         "detector_sha256": hashlib.sha256(content).hexdigest()})
 
 
+def source_of(run: runs.Run) -> dict[str, Any] | None:
+    """The arguments of `data.load` for the data of a run of pictures that were all taken for normal; None of others.
+
+    Of a table they come in other units than those of the part that the run was fitted to.
+    """
+    try:
+        written = json.loads((run.path / "threshold.json").read_text())
+        all_normal, source = written["normal_label"] is None, written["source"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return dict(source) if all_normal and isinstance(source, dict) and len(run.shape) == 3 else None
+
+
 def load(path: str | Path) -> tuple[runs.Run, Decision]:
     """Reads a run and its decision back.
 

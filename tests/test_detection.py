@@ -92,3 +92,14 @@ def test_wrong_and_missing_parts_are_one_line(saved, what, message):
     with pytest.raises(InputError, match=message) as error:
         detection.load(saved)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("facts", "known"), [
+    ({"normal_label": None, "source": {"source": "photos", "size": [6, 5]}}, True),
+    ({"normal_label": "3", "source": {"source": "photos"}}, False),      # the run saw some of them
+    ({"normal_label": None, "source": "photos"}, False), ({}, False)], ids=str)
+def test_where_data_that_were_all_normal_came_from(tmp_path, params, decision, facts, known):
+    runs.save(tmp_path, RECIPE, params, {"data": {"shape": (6, 5, 1)}})
+    assert detection.source_of(runs.load(tmp_path)) is None
+    detection.save(tmp_path, decision, facts)
+    assert detection.source_of(runs.load(tmp_path)) == (facts["source"] if known else None)

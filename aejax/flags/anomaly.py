@@ -48,8 +48,8 @@ class AnomalyFit(TrainingFlags, DataFlags):
     """Hidden layers of a dense network, for example 512,256; none for pictures, 256 for tables if not given."""
     epochs: int = 30
     """Passes over the training data."""
-    batch_size: int = 64
-    """Examples a step."""
+    batch_size: Int = None
+    """Examples a step; 64 if not given, or less, so that an epoch has ten steps, but at least 8."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from aejax import data as sources
+from aejax import detection
 from aejax.compare import COLUMNS
 from aejax.data.dataset import Standardiser
 from aejax.files import atomic
@@ -62,6 +63,9 @@ def data_of(run: Run, *, data: str | None = None, data_dir: Path | None = None, 
       InputError: such a run, or data of another shape.
     """
     trained_on = run.config["data"]["load"]
+    in_part = trained_on is None and data is None
+    if in_part:
+        trained_on = detection.source_of(run)
     if data is None and trained_on is None:
         raise InputError(f"{run.path} does not say how its data were loaded: {otherwise}")
     if data is None:
@@ -72,7 +76,9 @@ def data_of(run: Run, *, data: str | None = None, data_dir: Path | None = None, 
     found = sources.load(source, **arguments | given(data_dir=data_dir))
     if found.shape != run.shape:
         raise InputError(f"{found.name}: examples of shape {found.shape}, but {run.path} takes {run.shape}")
-    if data is None and found.digest != run.config["data"]["sha256"]:
+    if in_part:
+        logger.info("%s: part of its training data set the threshold, the run learned from the rest", source)
+    elif data is None and found.digest != run.config["data"]["sha256"]:
         logger.warning("%s has changed since the run was trained on it (its sha256 differs)", source)
     return found
 

@@ -169,3 +169,14 @@ def test_a_label_that_is_not_there(fitted, aejax, capsys):
     assert aejax("anomaly", "fit", "--data", folder / "cells.csv", "--label-column", "kind", "--normal-label",
                  "god") == 2
     assert "no label 'god' in cells; did you mean 'good'? it has bad, good" in capsys.readouterr().err
+
+
+def test_few_pictures_give_ten_steps_an_epoch_and_a_run_that_knows_its_data(fitted, aejax, tmp_path, capsys):
+    folder, _ = fitted
+    assert aejax("anomaly", "fit", "--data", folder / "bars.npy", "--output", "few", "--epochs", 1, "--widths", 4,
+                 "--code-dim", 2) == 0
+    printed = capsys.readouterr()
+    assert printed.err.splitlines()[-1] == "next: aejax anomaly score few PICTURES --output scores.csv"
+    config = json.loads((tmp_path / "few" / "config.json").read_text())
+    assert config["training"]["batch_size"] == 128 // 10   # of 200, less a fifth to test, a fifth to calibrate
+    assert aejax("doctor", "few") == 0 and "part of its training data set the threshold" in capsys.readouterr().err
