@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,11 @@ from aejax.train.hosts import by_first
 from aejax.train.parallel import local, route
 from aejax.training_doctor import findings
 from aejax.types import Autoencoder, Callback, InputError, Params
+
+logger = logging.getLogger("aejax")
+
+STEPS = 10        # of an epoch, at least: with one or two, the usual number of epochs teaches next to nothing
+LEAST_BATCH = 8   # examples
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +81,19 @@ def check_training(training: Training) -> None:
     if training.patience is not None and not training.validation:
         raise InputError("--patience needs validation data: set --validation above 0")
     route(training.devices, training.parallel, 1, training.batch_size)
+
+
+def suited(training: Training, data: Dataset, batch_size: int | None) -> Training:
+    """`training` with batches of `batch_size`, or where that is None with as few as leave an epoch `STEPS` steps.
+
+    These are a power of two, which devices divide, from `LEAST_BATCH` to the batch size that `training` has.
+    """
+    share = int(len(data.train) * (1 - training.validation)) // STEPS
+    size = max(LEAST_BATCH, 2 ** max(share, 1).bit_length() // 2)
+    if batch_size is not None or size >= training.batch_size:
+        return training
+    logger.info("batches of %d examples: larger ones would leave an epoch less than %d steps", size, STEPS)
+    return dataclasses.replace(training, batch_size=size)
 
 
 def check_enough(data: Dataset, training: Training) -> None:

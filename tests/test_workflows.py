@@ -11,7 +11,7 @@ from aejax.data import Dataset, Standardiser
 from aejax.recipes import Recipe
 from aejax.train import NonFiniteLossError
 from aejax.types import Callback, InputError
-from aejax.workflows import Training, check_training, train_run
+from aejax.workflows import Training, check_training, suited, train_run
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.integers(0, 256, (49, 4, 3, 1), np.uint8)
@@ -140,3 +140,11 @@ def test_an_older_run_is_untouched_by_a_recipe_that_does_not_fit(tmp_path, recip
 def test_bad_settings(change, message):
     with pytest.raises(InputError, match=message):
         check_training(dataclasses.replace(Training(), **change))
+
+
+@pytest.mark.parametrize(("examples", "given", "wanted"), [(5000, None, 256), (2850, None, 256), (2840, None, 128),
+                                                           (240, None, 16), (12, None, 8), (240, 100, 256)])
+def test_few_data_get_small_batches(examples, given, wanted, images):
+    data = Dataset(np.repeat(images[:1], examples, axis=0), None, images[:2], None, "few")
+    assert suited(Training(), data, given).batch_size == wanted
+    assert suited(Training(batch_size=4), data, None).batch_size == 4

@@ -49,7 +49,7 @@ class AnomalyFit(TrainingFlags, DataFlags):
     epochs: int = 30
     """Passes over the training data."""
     batch_size: Int = None
-    """Examples a step; 64 if not given, or less, so that an epoch has ten steps, but at least 8."""
+    """Examples a step; if not given 64, or fewer where an epoch would have less than ten steps."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -68,8 +68,8 @@ class TrainingFlags:
 
     epochs: int = 20
     """Passes over the training data."""
-    batch_size: int = 256
-    """Examples a step."""
+    batch_size: Int = None
+    """Examples a step; if not given 256, or fewer where an epoch would have less than ten steps."""
     learning_rate: float = 1e-3
     """Of Adam."""
     seed: int = 0

@@ -27,8 +27,8 @@ class Compare(TrainingFlags, DeviceFlags, DataFlags):
 
     epochs: int = 25
     """Passes over the training data."""
-    batch_size: int = 64
-    """Examples a step."""
+    batch_size: Int = None
+    """Examples a step; if not given 64, or fewer where an epoch would have less than ten steps."""
     output: Path = Path("runs/compare")
     """Folder for the runs and the page."""
     code_dim: int = 30

@@ -26,11 +26,9 @@ from aejax.runs import Run, check_folder
 from aejax.trackers import Progress
 from aejax.types import InputError, Range
 from aejax.verbs.common import given, load, numbers, refuse_to_replace, say_device, source_of
-from aejax.workflows import Training, check_training, train_run
+from aejax.workflows import Training, check_training, suited, train_run
 
 logger = logging.getLogger("aejax")
-
-BATCH, LEAST_BATCH, STEPS = 64, 8, 10   # examples a step, at most and at least; steps of an epoch, at least
 SHOWN = 12        # pictures on the sheet
 TABLES = (".csv", ".parquet")
 
@@ -43,14 +41,14 @@ def anomaly(flags: Any, *, command: str) -> None:
 def fit(flags: Any, *, command: str) -> None:
     """Trains on normal data, sets the threshold on held-out ones, says what to expect of it; prints the run's path."""
     method, alpha = _checked(flags)
-    training = Training(epochs=flags.epochs, batch_size=flags.batch_size or BATCH, learning_rate=flags.learning_rate,
-                        seed=flags.seed, validation=flags.validation, patience=flags.patience)
+    training = Training(epochs=flags.epochs, batch_size=64 if flags.batch_size is None else flags.batch_size,
+                        learning_rate=flags.learning_rate, seed=flags.seed, validation=flags.validation,
+                        patience=flags.patience)
     check_training(training)
     output = check_folder(flags.output, overwrite=flags.overwrite)
     _recipe(flags, (28, 28, 1), (0.0, 1.0))   # names and options are checked before data are read
     dataset, calibration, normal = _parts(load(flags), flags)
-    if flags.batch_size is None:   # a few hundred data would give next to no steps
-        training = dataclasses.replace(training, batch_size=min(BATCH, max(LEAST_BATCH, len(dataset.train) // STEPS)))
+    training = suited(training, dataset, flags.batch_size)
     if method == "conformal":
         threshold_by(method, np.arange(len(calibration), dtype=float), alpha=alpha)   # enough of them?
     recipe = _recipe(flags, dataset.shape, dataset.range)

@@ -26,16 +26,17 @@ from aejax.train.hosts import by_first, initialize
 from aejax.types import InputError
 from aejax.verbs.common import load, print_aligned, print_table, say_device, source_of
 from aejax.verbs.recipes import recipe_of, with_measured_noise
-from aejax.workflows import Training, check_training, parts, train_run
+from aejax.workflows import Training, check_training, parts, suited, train_run
 
 logger = logging.getLogger("aejax")
 
 
 def compare(flags: Any, *, command: str) -> None:
     """`aejax compare`: the last line printed is the page's absolute path."""
-    check_training(training := _training(flags))
+    check_training(training := _training(flags, 64))
     output = check_folder(flags.output, overwrite=flags.overwrite)
     dataset = load(flags)
+    training = suited(training, dataset, flags.batch_size)
     say_device()
     page = run_comparison(dataset, training, output, command=command, code_dim=flags.code_dim,
                           over_complete=flags.over_complete, precision=flags.precision, source=source_of(flags),
@@ -63,6 +64,7 @@ def train(flags: Any, *, command: str) -> None:
     recipe_of(flags, shape=(28, 28, 1), range=(0.0, 1.0))   # names and options are checked before data are read
     dataset = load(flags)
     recipe = recipe_of(flags, dataset.shape, dataset.range)
+    training = suited(training, dataset, flags.batch_size)
     pictures = dataset.train.dtype == np.uint8 and len(dataset.shape) == 3
     if flags.pixel_epochs and not pictures:
         raise InputError(f"--pixel-epochs: lossless coding is for pictures of uint8, {dataset.name} holds none")
@@ -125,7 +127,8 @@ def sweep(flags: Any, *, command: str) -> None:
     dataset = load(flags)
     say_device()
     result = run_grid(lambda **values: recipe_of(dataclasses.replace(flags, **values), dataset.shape, dataset.range),
-                      dataset, _training(flags), grid, range(flags.seed, flags.seed + flags.seeds), output,
+                      dataset, suited(_training(flags), dataset, flags.batch_size), grid,
+                      range(flags.seed, flags.seed + flags.seeds), output,
                       command=command, source=source_of(flags), callbacks=[Progress(flags.variant)])
     print_aligned(table(result), left=())
     if result.best is None:
@@ -199,7 +202,8 @@ def _devices(text: str | None) -> str | int | None:
         raise InputError(f"--devices {text}: give all, or a number") from None
 
 
-def _training(flags: Any) -> Training:
+def _training(flags: Any, batch_size: int = 256) -> Training:
     return Training(devices=_devices(flags.devices), parallel=flags.parallel,
-                    epochs=flags.epochs, batch_size=flags.batch_size, learning_rate=flags.learning_rate,
-                    seed=flags.seed, validation=flags.validation, patience=flags.patience)
+                    epochs=flags.epochs, batch_size=batch_size if flags.batch_size is None else flags.batch_size,
+                    learning_rate=flags.learning_rate, seed=flags.seed, validation=flags.validation,
+                    patience=flags.patience)

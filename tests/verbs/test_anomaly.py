@@ -178,5 +178,5 @@ def test_few_pictures_give_ten_steps_an_epoch_and_a_run_that_knows_its_data(fitt
     printed = capsys.readouterr()
     assert printed.err.splitlines()[-1] == "next: aejax anomaly score few PICTURES --output scores.csv"
     config = json.loads((tmp_path / "few" / "config.json").read_text())
-    assert config["training"]["batch_size"] == 128 // 10   # of 200, less a fifth to test, a fifth to calibrate
+    assert config["training"]["batch_size"] == 8   # of 128 examples
     assert aejax("doctor", "few") == 0 and "part of its training data set the threshold" in capsys.readouterr().err
