@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from aejax.applications.batches import in_batches
+from aejax.applications.reconstruction import reconstruct
 from aejax.autoencoder import to_range
 from aejax.types import Autoencoder, Corruption, Key, Params
 
@@ -29,10 +29,6 @@ def left_over(ae: Autoencoder, params: Params, x: np.ndarray | Array, corruption
     """
     x = to_range(jnp.asarray(x), ae.range)
     corrupted = corruption(key, x)
-    restored = in_batches(_restored, ae, params, np.asarray(corrupted), 250)
+    restored = reconstruct(ae, params, np.asarray(corrupted), batch_size=250)
     before = float(jnp.sum(jnp.square(corrupted - x)))
     return float(jnp.sum(jnp.square(restored - x))) / before if before else 0.0
-
-
-def _restored(ae: Autoencoder, params: Params, x: Array) -> Array:
-    return ae.decode(params, ae.encode(params, x)) if ae.reconstruct is None else ae.reconstruct(params, x)
