@@ -16,10 +16,12 @@ def parity(results: dict[str, Any]) -> str:
         lines.append(f"| {kind if part == 'encoder' else ''} | {part} | " + " | ".join(cells) + " |")
     n = results["rows"][0]["n"]
     written = sum(value for (_, metric), value in found.items() if metric == "written")
+    odd = sum(value > 0 for (_, metric), value in found.items() if metric == "difference of anomaly")
     tried = sum(metric == "written" for _, metric in found)
     lines.append(f"\nBy `{results['command']}` in {results['minutes']:.0f} minutes on {results['device']}: {n} test "
                  f"images of the MNIST part that comes with aejax, {written:.0f} of {tried} files written; ONNX opset "
-                 f"{' and '.join(map(str, opsets)) or '–'}. Of a score, in units of the largest one; all flags agree.")
+                 f"{' and '.join(map(str, opsets)) or '–'}. Of a score, in units of the largest one; "
+                 f"{f'flags differ in {odd} files' if odd else 'all flags agree'}.")
     return "\n".join(lines) + "\n"
 
 
