@@ -170,7 +170,8 @@ def _pictures(folder: Path, data: Dataset, trained: Mapping[str, Trained], found
             rows.append((linear[index], unit(found.baselines[linear[index]][index][pick])))
         figures.image_rows(folder / f"{file}.png", rows)
     pictures["Reconstructions"] = Picture(folder / "clean.png", (
-        "Test images, the first of each class, and what each model makes of them; black 0, white 1." + (
+        f"Test images, the first {'ones' if data.test_labels is None else 'of each class'}, and what each model makes "
+        "of them; black 0, white 1." + (
             f" The row {linear[0]} is the best that a linear autoencoder of that width can do: look for strokes that "
             "it blurs and others keep." if linear[0] else "")))
     pictures["From corrupted to clean"] = Picture(folder / "corrupted.png", (

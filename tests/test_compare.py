@@ -85,7 +85,7 @@ def test_figures_that_fit_the_data(images_page, table_page):
 def test_page_says_how_to_repeat_it_and_needs_no_network(images_page):
     text = images_page.read_text()
     for part in ("aejax compare --data noise", IMAGES.digest, "noise: made in a test", "a note", "noise &lt;8x8&gt;",
-                 "trained on noise"):
+                 "trained on noise", "Test images, the first of each class,"):
         assert part in text
     assert not re.search(r"https?://|<script", text)
     for name in NAMES:

@@ -28,7 +28,8 @@ def test_train_writes_a_run(made):
     assert run.config["command"].startswith("aejax train denoising --data ")
     assert run.config["data"]["load"]["source"] == str(made / "noise.npy")
     assert run.config["training"]["batch_size"] == 8
-    assert "A denoising autoencoder of noise" in (made / "run" / "report.html").read_text()
+    page = (made / "run" / "report.html").read_text()
+    assert "A denoising autoencoder of noise" in page and "Test images, the first ones," in page   # without labels
 
 
 def test_a_stopped_run_says_how_to_go_on_and_does(aejax, made, tmp_path, capsys, small, monkeypatch):
